@@ -1,0 +1,30 @@
+package eventual
+
+import (
+	"context"
+
+	"github.com/trestle-go/trestle/internal/funcname"
+)
+
+// Go runs fn on a new goroutine, which ends when fn does. The ctx of fn derives
+// from ctx and is cancelled by the result's Cancel.
+func Go[T any](ctx context.Context, fn func(context.Context) (T, error)) *Result[T] {
+	g := &goWork[T]{fn: fn}
+	g.Init(ctx, g)
+	go g.run()
+	return g.Result()
+}
+
+type goWork[T any] struct {
+	Promise[T]
+	fn func(context.Context) (T, error)
+}
+
+func (g *goWork[T]) run() {
+	fn := g.fn
+	g.Run(fn)
+	g.fn = nil
+}
+
+func (g *goWork[T]) Lifetime() *Lifetime { return nil }
+func (g *goWork[T]) Func() uintptr       { return funcname.PC(g.fn) }

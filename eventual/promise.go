@@ -1,0 +1,145 @@
+package eventual
+
+import (
+	"context"
+	"fmt"
+)
+
+// Work is what a [Promise] knows of the work that it is part of.
+type Work interface {
+	// Cancel is called by Result.Cancel while the result is pending. Promise has
+	// one that suits most work.
+	Cancel()
+	// Lifetime is that of the component that runs the work; it may be nil.
+	Lifetime() *Lifetime
+	// Func is the entry of the submitted function, for reports; 0 if unknown.
+	Func() uintptr
+}
+
+// Promise is the write side of a Result in one allocation with it, for packages
+// that run other people's work: embed it in the record of a job, call Init, hand
+// out Result, call Run when the job's turn has come. Programs that only want to
+// settle a result use [New].
+type Promise[T any] struct {
+	result Result[T]
+}
+
+// Init makes p ready: queued, for the work w, whose ctx derives from ctx. It is
+// called once, before anybody else sees p.
+func (p *Promise[T]) Init(ctx context.Context, w Work) {
+	p.result.owner = w
+	p.result.ctx = &workContext{parent: ctx, lifetime: w.Lifetime()}
+}
+
+// Result returns the read side.
+func (p *Promise[T]) Result() *Result[T] { return &p.result }
+
+// Begin claims the right to start the work, and returns the ctx for it. It
+// reports false if the work must not be started: it was cancelled in the queue,
+// or its ctx has ended, which ends the result with the cause.
+func (p *Promise[T]) Begin() (ctx context.Context, ok bool) {
+	r := &p.result
+	r.mu.Lock()
+	if r.state.Load() != queued {
+		r.mu.Unlock()
+		return nil, false
+	}
+	c := r.ctx
+	if c.parent.Err() == nil {
+		r.state.Store(running)
+		r.mu.Unlock()
+		return c, true
+	}
+	r.mu.Unlock()
+	var zero T
+	p.Settle(zero, fmt.Errorf("eventual: not started: %w", context.Cause(c.parent)))
+	return nil, false
+}
+
+// Run begins the work and runs fn on the calling goroutine, and settles the
+// result with what it returns, or with the panic or Goexit that ended it. It
+// reports whether fn was started. After a Goexit it does not return: the
+// goroutine is ending.
+func (p *Promise[T]) Run(fn func(context.Context) (T, error)) bool {
+	ctx, ok := p.Begin()
+	if ok {
+		p.Do(ctx, fn)
+	}
+	return ok
+}
+
+// Do runs fn as Run does, for work that Begin has claimed.
+func (p *Promise[T]) Do(ctx context.Context, fn func(context.Context) (T, error)) {
+	returned := false
+	defer func() {
+		if !returned {
+			p.Unwound(recover())
+		}
+	}()
+	v, err := fn(ctx)
+	returned = true
+	p.Settle(v, err)
+}
+
+// Unwound settles the result of work that did not return. recovered is what
+// recover gave in the deferred function that noticed, nil for a Goexit.
+func (p *Promise[T]) Unwound(recovered any) {
+	var zero T
+	if recovered == nil {
+		p.Settle(zero, ErrGoexit)
+		return
+	}
+	p.Settle(zero, Recovered(recovered))
+}
+
+// Settle ends the result unless it has ended; it reports whether it did. Work
+// that was cancelled and returns just context.Canceled ends with [ErrCanceled],
+// which matches it and says who did it.
+func (p *Promise[T]) Settle(v T, err error) bool {
+	if err == context.Canceled && p.result.flags.Load()&canceled != 0 { //nolint:errorlint // only the bare error says nothing more
+		err = ErrCanceled
+	}
+	return p.result.settle(v, err)
+}
+
+// Cancel is the usual answer to Result.Cancel: work that was not started ends
+// here with [ErrCanceled], work that runs has its ctx cancelled with it.
+func (p *Promise[T]) Cancel() {
+	r := &p.result
+	r.mu.Lock()
+	ctx := r.ctx
+	if r.state.Load() == queued {
+		after := r.finishLocked(ErrCanceled)
+		r.mu.Unlock()
+		if ctx != nil {
+			ctx.cancel(ErrCanceled)
+		}
+		after.run()
+		return
+	}
+	r.mu.Unlock()
+	if ctx != nil {
+		ctx.cancel(ErrCanceled)
+	}
+}
+
+// Abort ends the result with cause, started or not, and cancels the ctx of the
+// work with it. A component that stops does this to what it cannot finish.
+func (p *Promise[T]) Abort(cause error) {
+	r := &p.result
+	r.mu.Lock()
+	ctx := r.ctx
+	r.mu.Unlock()
+	if ctx != nil {
+		ctx.cancel(cause)
+	}
+	var zero T
+	p.Settle(zero, cause)
+}
+
+// cancelFunc is the Work of a Result that New made.
+type cancelFunc func()
+
+func (f cancelFunc) Cancel()           { contain(f) }
+func (cancelFunc) Lifetime() *Lifetime { return nil }
+func (cancelFunc) Func() uintptr       { return 0 }
