@@ -1,0 +1,156 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/park"
+)
+
+// Co is a coroutine's hold on the reactor it runs on. See [Inline].
+type Co struct {
+	r         *Reactor
+	parent    context.Context // that Inline was given
+	ctx       context.Context
+	thread    *thread
+	index     int // among the live ones
+	awaiting  eventual.Pending
+	wait      uint64 // number of the current suspension; a wake-up for another is stale
+	suspended bool
+	refused   int         // suspensions refused while it is unwound
+	unwatch   func() bool // from parent
+}
+
+// Awaitable is a [eventual.Result] or [eventual.Deferred] of T.
+type Awaitable[T any] interface {
+	eventual.Pending
+	Peek() (eventual.Outcome[T], bool)
+}
+
+// Await gives the reactor back until x is done, and returns its outcome. If x is
+// done already, the coroutine keeps its turn.
+//
+// When the coroutine is cancelled, x is; if that does not end x at once, Await
+// returns the cause without waiting for it. Await may be called only by the
+// coroutine that co was given to.
+func Await[T any](co *Co, x Awaitable[T]) (T, error) {
+	if o, ok := x.Peek(); ok {
+		return o.Value, o.Err
+	}
+	err := co.await(x)
+	if o, ok := x.Peek(); ok {
+		return o.Value, o.Err
+	}
+	var zero T
+	return zero, err
+}
+
+var errElsewhere = errors.New("reactor: Co used outside of its coroutine")
+
+func (co *Co) await(x eventual.Pending) error {
+	if err := co.ready(); err != nil {
+		if !errors.Is(err, errElsewhere) {
+			x.Cancel()
+		}
+		return err
+	}
+	co.wait++
+	w := wakeup{co, co.wait}
+	x.OnDone(func() { w.co.r.post(w) })
+	co.awaiting = x
+	err := co.suspend()
+	co.awaiting = nil
+	return err
+}
+
+// Sleep gives the reactor back for d. It returns early with the cause when the
+// coroutine is cancelled or the reactor stops.
+func (co *Co) Sleep(d time.Duration) error {
+	_, err := co.sleep(d)
+	return err
+}
+
+// sleep also says if it was the time that ended it.
+func (co *Co) sleep(d time.Duration) (slept bool, err error) {
+	if err := co.ready(); err != nil {
+		return false, err
+	}
+	co.wait++
+	c := co.r.later(d, wakeup{co, co.wait})
+	err = co.suspend()
+	return !c.Cancel(), err
+}
+
+// Yield gives the reactor back until everything that waits now has had its turn.
+// It returns the cause when the coroutine is cancelled or the reactor stops.
+func (co *Co) Yield() error {
+	if err := co.ready(); err != nil {
+		return err
+	}
+	co.wait++
+	co.r.post(wakeup{co, co.wait})
+	return co.suspend()
+}
+
+// Context is the coroutine's: done when the result is cancelled, when the ctx
+// given to Inline is and when the reactor stops.
+func (co *Co) Context() context.Context { return co.ctx }
+
+// ready reports why the coroutine may not suspend.
+func (co *Co) ready() error {
+	if co.thread == nil || park.ID() != co.thread.id {
+		return errElsewhere
+	}
+	return co.interrupted()
+}
+
+func (co *Co) interrupted() error {
+	if co.ctx.Err() != nil {
+		return context.Cause(co.ctx)
+	}
+	return nil
+}
+
+// watch has the end of the caller's ctx interrupt the coroutine. It is set up by
+// the first suspension and taken back when the coroutine ends.
+func (co *Co) watch() {
+	if co.unwatch == nil && co.parent.Done() != nil {
+		co.unwatch = context.AfterFunc(co.parent, func() { co.r.post(interruption{co}) })
+	}
+}
+
+// wakeup goes on with a coroutine that waits for it.
+type wakeup struct {
+	co   *Co
+	wait uint64
+}
+
+func (w wakeup) run() {
+	if w.co.suspended && w.co.wait == w.wait {
+		w.co.r.resume(w.co)
+	}
+}
+
+func (wakeup) abort(error) {} // teardown unwinds the coroutine itself
+
+// interruption goes on with a coroutine that was cancelled, if it waits.
+type interruption struct{ co *Co }
+
+func (i interruption) run() {
+	co := i.co
+	if !co.suspended {
+		return
+	}
+	if co.awaiting != nil {
+		wait := co.wait
+		co.awaiting.Cancel() // runs the canceller of a Deferred, here on the loop
+		if !co.suspended || co.wait != wait {
+			return
+		}
+	}
+	co.r.resume(co)
+}
+
+func (interruption) abort(error) {}

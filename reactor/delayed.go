@@ -1,0 +1,156 @@
+package reactor
+
+import (
+	"slices"
+	"time"
+)
+
+// DelayedCall is a call that is to happen later. Its methods may be called by any
+// goroutine. The name and the operations are Twisted's.
+type DelayedCall struct {
+	r    *Reactor
+	task task          // guarded by r.timers.mu, as is the rest; nil once it ran or was cancelled
+	when time.Duration // on the reactor's clock
+	seq  uint64        // of the heap entry that stands for it; 0 once there is none
+}
+
+// CallLater has f called on the reactor's goroutine once d has passed; 0 or less
+// means in the next turn. Calls with equal deadlines run in the order in which
+// they were scheduled. Before Start they wait; after Stop the call that is
+// returned is not active and never runs.
+func (r *Reactor) CallLater(d time.Duration, f func()) *DelayedCall {
+	return r.later(d, call(f))
+}
+
+// CallAt is CallLater for a point in time. What the system's clock is set to
+// afterwards does not move it.
+func (r *Reactor) CallAt(t time.Time, f func()) *DelayedCall {
+	return r.later(t.Sub(r.Now()), call(f))
+}
+
+func (r *Reactor) later(d time.Duration, t task) *DelayedCall {
+	c := &DelayedCall{r: r, task: t}
+	if f, ok := t.(call); ok && f == nil {
+		r.log().Error("reactor: CallLater of a nil function", "reactor", r.cfg.Name)
+		return c
+	}
+	if r.refuses() {
+		return c
+	}
+	r.schedule(c, r.deadline(d))
+	if r.refuses() && c.Cancel() { // Stop may have emptied the heap before it came
+		t.abort(r.errStopped)
+	}
+	return c
+}
+
+// deadline is d from now on the reactor's clock, without overflow.
+func (r *Reactor) deadline(d time.Duration) time.Duration {
+	now := r.clock()
+	if when := now + max(d, 0); when >= now {
+		return when
+	}
+	return 1<<63 - 1
+}
+
+// Cancel prevents the call. It reports false if the call has run, is running or
+// was cancelled before.
+func (c *DelayedCall) Cancel() bool {
+	t := &c.r.timers
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c.seq == 0 {
+		return false
+	}
+	t.dropLocked(c)
+	c.takeLocked()
+	return true
+}
+
+// takeLocked takes what is to be done out of c, once.
+func (c *DelayedCall) takeLocked() task {
+	t := c.task
+	c.task, c.seq = nil, 0
+	return t
+}
+
+// Reset moves the call to d from now. It reports false if there is nothing left
+// to move, as Cancel does.
+func (c *DelayedCall) Reset(d time.Duration) bool {
+	when := c.r.deadline(d)
+	return c.move(func(time.Duration) time.Duration { return when })
+}
+
+// Delay moves the call by d, which may be negative, from where it stands. It
+// reports false if there is nothing left to move.
+func (c *DelayedCall) Delay(d time.Duration) bool {
+	return c.move(func(when time.Duration) time.Duration { return max(when+d, 0) })
+}
+
+func (c *DelayedCall) move(to func(time.Duration) time.Duration) bool {
+	t := &c.r.timers
+	t.mu.Lock()
+	if c.seq == 0 {
+		t.mu.Unlock()
+		return false
+	}
+	when := to(c.when)
+	t.dropLocked(c)
+	due := c.r.scheduleLocked(c, when)
+	t.mu.Unlock()
+	if due {
+		c.r.timersDue()
+	}
+	return true
+}
+
+// Active reports whether the call is still to come.
+func (c *DelayedCall) Active() bool {
+	t := &c.r.timers
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return c.seq != 0
+}
+
+// Time returns when the call is, or was, due.
+func (c *DelayedCall) Time() time.Time {
+	t := &c.r.timers
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return c.r.base.Add(c.when)
+}
+
+// DelayedCalls lists the calls still to come, the first one first.
+func (r *Reactor) DelayedCalls() []*DelayedCall {
+	t := &r.timers
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	entries := make([]timerEntry, 0, len(t.heap)-t.dead)
+	for _, e := range t.heap {
+		if e.live() {
+			entries = append(entries, e)
+		}
+	}
+	slices.SortFunc(entries, func(a, b timerEntry) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	})
+	calls := make([]*DelayedCall, len(entries))
+	for i, e := range entries {
+		calls[i] = e.call
+	}
+	return calls
+}
+
+// Now is the time on the reactor's clock: the monotonic clock of the machine.
+func (r *Reactor) Now() time.Time { return time.Now() }
+
+// AfterFunc is CallLater in the form of an [eventual.Clock].
+func (r *Reactor) AfterFunc(d time.Duration, f func()) (stop func() bool) {
+	return r.CallLater(d, f).Cancel
+}
+
+// clock is the time since New, monotonic; reading it is cheaper than time.Now.
+func (r *Reactor) clock() time.Duration { return time.Since(r.base) }

@@ -1,0 +1,122 @@
+package reactor
+
+import (
+	"sync"
+	"time"
+)
+
+// task is one thing for the loop to do.
+type task interface {
+	run()
+	// abort is called instead of run when the reactor stops first.
+	abort(cause error)
+}
+
+// call is a task that nobody holds a result of.
+type call func()
+
+func (f call) run()      { f() }
+func (call) abort(error) {}
+
+// keepCap is the largest backing array, in tasks, that is kept for reuse: a
+// storm leaves no more memory behind than this.
+const keepCap = 1 << 14
+
+// inbox is where other goroutines hand tasks to the loop. The loop takes all of
+// them at once by exchanging the slice, so that a submission costs one short lock
+// however many producers there are, and wakes the loop only if it is parked.
+type inbox struct {
+	mu     sync.Mutex // guards all that follows; nothing blocks, wakes or runs under it
+	tasks  []task
+	high   int           // the longest that tasks ever was
+	batch  uint64        // batches begun; every 16th is stamped
+	stamp  time.Duration // when the first of a stamped batch came; 0 if not stamped
+	parked bool          // the loop sleeps on wake, or is about to
+	closed bool          // refuse
+	wake   chan struct{} // one slot; made where the loop starts; sent to only by whoever turned parked off
+}
+
+// post hands t over. It reports false when the reactor has stopped.
+func (r *Reactor) post(t task) bool {
+	if r.onLoop() {
+		return r.postLocal(t)
+	}
+	in := &r.inbox
+	in.mu.Lock()
+	if in.closed {
+		in.mu.Unlock()
+		return false
+	}
+	if len(in.tasks) == 0 {
+		r.beginBatchLocked()
+	}
+	in.tasks = append(in.tasks, t)
+	wake := in.unparkLocked()
+	in.mu.Unlock()
+	if wake != nil {
+		wake <- struct{}{}
+	}
+	return true
+}
+
+func (r *Reactor) beginBatchLocked() {
+	r.attn.Or(attnInbox)
+	if r.inbox.batch++; r.inbox.batch%16 == 0 {
+		r.inbox.stamp = r.clock()
+	}
+}
+
+// unparkLocked returns the channel to send to if the loop must be woken. The
+// send never blocks: the slot is empty while parked is on.
+func (in *inbox) unparkLocked() chan struct{} {
+	if !in.parked {
+		return nil
+	}
+	in.parked = false
+	return in.wake
+}
+
+// nudge wakes the loop, if it is parked, to look at attn.
+func (r *Reactor) nudge() {
+	r.inbox.mu.Lock()
+	wake := r.inbox.unparkLocked()
+	r.inbox.mu.Unlock()
+	if wake != nil {
+		wake <- struct{}{}
+	}
+}
+
+// swap exchanges the waiting tasks for the empty slice spare.
+func (r *Reactor) swap(spare []task) []task {
+	if cap(spare) > keepCap {
+		spare = nil
+	}
+	in := &r.inbox
+	in.mu.Lock()
+	tasks, stamp := in.tasks, in.stamp
+	in.tasks, in.stamp = spare, 0
+	in.high = max(in.high, len(tasks))
+	if len(tasks) > 0 {
+		r.attn.And(^attnInbox)
+	}
+	in.mu.Unlock()
+	if stamp != 0 {
+		r.lag.Record(r.clock() - stamp)
+	}
+	return tasks
+}
+
+// park sleeps until there is something to do.
+func (r *Reactor) park() {
+	in := &r.inbox
+	in.mu.Lock()
+	if r.attn.Load()&(attnInbox|attnTimer|attnStop) != 0 {
+		in.mu.Unlock()
+		return
+	}
+	in.parked = true
+	in.mu.Unlock()
+	r.idle()
+	<-in.wake
+	r.awake()
+}

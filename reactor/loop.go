@@ -1,0 +1,159 @@
+package reactor
+
+import (
+	"runtime/trace"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/park"
+)
+
+// attn holds what the loop must notice without being asked: one atomic load
+// between two callbacks covers it all.
+const (
+	attnInbox uint32 = 1 << iota // tasks wait in the inbox
+	attnLocal                    // tasks wait behind the one that runs
+	attnTimer                    // a timer is due
+	attnMark                     // the watchdog wants to see a callback end
+	attnStop                     // stop now
+)
+
+const attnUrgent = attnTimer | attnMark | attnStop
+
+// timersPerTurn bounds how many due timers run before a call gets its turn.
+const timersPerTurn = 64
+
+// loopState belongs to the goroutine that has the loop's turn: the loop itself or
+// the coroutine that it has switched to.
+type loopState struct {
+	batch      []task // being run, from next on
+	next       int
+	local      []task // submitted by callbacks on the loop's own goroutine
+	ran        uint64 // callbacks since the last publish
+	stopping   bool   // callbacks may submit no more
+	coroutines coroutines
+}
+
+// onLoop reports whether the calling goroutine is the loop's own.
+func (r *Reactor) onLoop() bool { return park.ID() == r.loopID.Load() }
+
+// postLocal is post for callbacks: no lock, for nobody else touches local.
+func (r *Reactor) postLocal(t task) bool {
+	if r.loop.stopping {
+		return false
+	}
+	if len(r.loop.local) == 0 {
+		r.attn.Or(attnLocal)
+	}
+	r.loop.local = append(r.loop.local, t)
+	return true
+}
+
+// refuseWaits is the hook of the loop's goroutine and of coroutines on it.
+type refuseWaits struct{ r *Reactor }
+
+func (refuseWaits) BeforePark(any) (func(), error) { return nil, eventual.ErrWaitInReactor }
+
+// serveAll is the loop. It ends when the reactor has stopped. When a callback
+// ends the goroutine with runtime.Goexit, a new goroutine goes on in its place.
+func (r *Reactor) serveAll() {
+	id := park.Enter(refuseWaits{r})
+	r.loopID.Store(id)
+	ended := false
+	defer func() {
+		park.Leave(id)
+		if !ended {
+			r.log().Error("reactor: callback called runtime.Goexit", "reactor", r.cfg.Name)
+			go r.serveAll() // ended by Stop, as this one would have been
+		}
+	}()
+	for !r.serve() {
+	}
+	ended = true
+	r.loopID.Store(0)
+	r.finished()
+}
+
+// serve runs tasks until one panics or the reactor stops. There is one deferred
+// function for all tasks instead of one for each: what must survive a panic is in
+// r.loop.
+func (r *Reactor) serve() (stopped bool) {
+	running := true
+	defer func() {
+		if !running {
+			return
+		}
+		r.attn.Or(attnTimer) // due timers may have been left
+		if v := recover(); v != nil {
+			r.panics.Add(1)
+			r.log().Error("reactor: callback panicked", "reactor", r.cfg.Name, "panic", eventual.Recovered(v))
+		}
+	}()
+	l := &r.loop
+	for {
+		if r.attn.Load()&attnUrgent != 0 && r.attend() {
+			running = false
+			return true
+		}
+		if l.next == len(l.batch) && !r.refill() {
+			r.publish()
+			r.park()
+			continue
+		}
+		t := l.batch[l.next]
+		l.batch[l.next] = nil
+		l.next++
+		if l.next == len(l.batch) && l.next > 1 && len(l.local) == 0 {
+			r.attn.And(^attnLocal)
+		}
+		l.ran++
+		if trace.IsEnabled() {
+			r.traced(t)
+		} else {
+			t.run()
+		}
+	}
+}
+
+// refill makes all that waits the new batch: what others submitted, then what
+// callbacks submitted, so that neither can starve the other.
+func (r *Reactor) refill() bool {
+	l := &r.loop
+	l.next = 0
+	l.batch = append(r.swap(l.batch[:0]), l.local...)
+	clear(l.local)
+	l.local = l.local[:0]
+	if cap(l.local) > keepCap {
+		l.local = nil
+	}
+	switch {
+	case len(l.batch) > 1:
+		r.attn.Or(attnLocal)
+	case r.attn.Load()&attnLocal != 0:
+		r.attn.And(^attnLocal)
+	}
+	return len(l.batch) > 0
+}
+
+// attend answers the urgent bits of attn; it reports whether the loop is to end.
+func (r *Reactor) attend() (stop bool) {
+	a := r.attn.Load()
+	if a&attnMark != 0 {
+		r.attn.And(^attnMark)
+	}
+	if a&attnStop != 0 {
+		r.teardown()
+		return true
+	}
+	if a&attnTimer != 0 {
+		r.runTimers()
+	}
+	return false
+}
+
+// publish makes the loop's own counts visible to Stats.
+func (r *Reactor) publish() {
+	if r.loop.ran != 0 {
+		r.callbacks.Add(r.loop.ran)
+		r.loop.ran = 0
+	}
+}

@@ -1,0 +1,221 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/funcname"
+	"github.com/trestle-go/trestle/internal/park"
+)
+
+// Phase is a part of the shutdown.
+type Phase int
+
+// The phases, in their order.
+const (
+	// Before the reactor refuses anything: its calls, timers and coroutines still
+	// work. Triggers run in reverse order of registration, because the later ones
+	// were built on the earlier ones.
+	Before Phase = iota
+	// During the stop: nothing new is accepted and the ctx of all work is
+	// cancelled. Triggers run in order of registration.
+	During
+	// After the loop has ended. Triggers run in order of registration.
+	After
+	phases
+)
+
+func (p Phase) String() string {
+	if p < 0 || p >= phases {
+		return fmt.Sprintf("Phase(%d)", int(p))
+	}
+	return [...]string{"before", "during", "after"}[p]
+}
+
+type trigger struct{ f func(context.Context) error }
+
+// OnShutdown has f called in phase p of the shutdown, one function after the
+// other, on a goroutine that is not the reactor's: f may block, within the ctx it
+// is given, and delays the rest until it returns. Its error or panic is logged
+// and joined to what Stop returns; the others run all the same. remove takes it
+// back.
+func (r *Reactor) OnShutdown(p Phase, f func(ctx context.Context) error) (remove func()) {
+	if p < 0 || p >= phases || f == nil {
+		r.log().Error("reactor: OnShutdown: bad argument", "reactor", r.cfg.Name, "phase", p.String(), "nil function", f == nil)
+		return func() {}
+	}
+	t := &trigger{f}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.triggers[p] = append(r.triggers[p], t)
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.triggers[p] = slices.DeleteFunc(r.triggers[p], func(o *trigger) bool { return o == t })
+	}
+}
+
+// Stop shuts the reactor down and waits for it, as long as ctx allows: the
+// triggers of phase Before run; then nothing new is accepted, the ctx of all work
+// is cancelled, pending results end with [eventual.ErrStopped] and coroutines are
+// unwound; then the loop ends. It returns the errors of triggers.
+//
+// When ctx is done first, Stop returns an [*eventual.StopError] that says what
+// still runs; what waited in the queue has ended with ErrStopped then, and the
+// reactor stops as soon as the callback returns. A second Stop waits for the
+// first. Called on the reactor's own goroutine or by a trigger, Stop begins the
+// shutdown and returns nil at once.
+func (r *Reactor) Stop(ctx context.Context) error {
+	if ctx == nil {
+		return fmt.Errorf("%s: Stop: nil ctx", r.component)
+	}
+	r.beginStop(ctx)
+	if r.inside() || park.ID() == r.shutdownID.Load() {
+		return nil
+	}
+	select {
+	case <-r.done:
+	default:
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			return r.giveUp()
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopErr
+}
+
+// Done is closed when the reactor has stopped.
+func (r *Reactor) Done() <-chan struct{} { return r.done }
+
+// beginStop starts the shutdown, once.
+func (r *Reactor) beginStop(ctx context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state >= stopping {
+		return
+	}
+	r.state = stopping
+	go r.shutdown(ctx) // ends when the loop has; each trigger is bounded by ctx
+}
+
+func (r *Reactor) shutdown(ctx context.Context) {
+	if _, bounded := ctx.Deadline(); !bounded {
+		limited, cancel := context.WithTimeout(ctx, r.cfg.StopTimeout)
+		defer cancel()
+		ctx = limited
+	}
+	r.shutdownID.Store(park.ID())
+	var errs []error
+	errs = append(errs, r.runTriggers(ctx, Before)...)
+	r.refuse()
+	errs = append(errs, r.runTriggers(ctx, During)...)
+	r.attn.Or(attnStop)
+	r.nudge()
+	r.mu.Lock()
+	ended := r.ended
+	r.mu.Unlock()
+	if ended != nil {
+		<-ended
+	} else {
+		r.teardown()
+	}
+	errs = append(errs, r.runTriggers(ctx, After)...)
+	r.mu.Lock()
+	r.state = stopped
+	r.stopErr = errors.Join(errs...)
+	r.mu.Unlock()
+	close(r.done)
+}
+
+// refuse makes every submission from now on fail, and cancels the ctx of all
+// work.
+func (r *Reactor) refuse() {
+	r.inbox.mu.Lock()
+	r.inbox.closed = true
+	r.inbox.mu.Unlock()
+	r.life.End(r.errStopped)
+}
+
+func (r *Reactor) runTriggers(ctx context.Context, p Phase) (errs []error) {
+	r.mu.Lock()
+	triggers := slices.Clone(r.triggers[p])
+	r.mu.Unlock()
+	if p == Before {
+		slices.Reverse(triggers)
+	}
+	for _, t := range triggers {
+		// On a goroutine of its own: a trigger that ignores ctx cannot keep the
+		// reactor from stopping. It ends when the trigger does.
+		_, err := eventual.Go(ctx, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, t.f(ctx)
+		}).WaitContext(ctx)
+		if err != nil {
+			err = fmt.Errorf("%s: shutdown trigger %s, phase %v: %w", r.component, funcname.Describe(funcname.PC(t.f)), p, err)
+			r.log().Error("reactor: shutdown trigger failed", "reactor", r.cfg.Name, "phase", p.String(), "error", err)
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// finished is the last thing that the loop does.
+func (r *Reactor) finished() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.ended)
+}
+
+// teardown ends everything that is pending. It runs where the loop has its turn,
+// or on the shutdown's goroutine when there never was a loop.
+func (r *Reactor) teardown() {
+	l := &r.loop
+	l.stopping = true
+	r.stopWatchdog()
+	r.abortAll(l.batch[l.next:])
+	r.abortAll(l.local)
+	r.abortAll(r.swap(nil))
+	l.batch, l.local, l.next = nil, nil, 0
+	for _, t := range r.stopTimers() {
+		t.abort(r.errStopped)
+	}
+	r.unwindCoroutines()
+	r.live.abortAll(r.errStopped)
+	r.publish()
+}
+
+// abortAll ends tasks that will not run. Calls have no result to say so in.
+func (r *Reactor) abortAll(tasks []task) {
+	dropped := 0
+	for _, t := range tasks {
+		if t == nil {
+			continue
+		}
+		if _, ok := t.(call); ok {
+			dropped++
+		}
+		t.abort(r.errStopped)
+	}
+	if dropped > 0 {
+		r.log().Warn("reactor: stopped before all calls ran", "reactor", r.cfg.Name, "dropped", dropped)
+	}
+}
+
+// giveUp is called when Stop's ctx is done and something still runs.
+func (r *Reactor) giveUp() error {
+	if r.refuses() {
+		r.abortAll(r.swap(nil))
+		r.live.abortAll(r.errStopped)
+	}
+	stack := r.stack()
+	return &eventual.StopError{Component: r.component, Running: []eventual.Running{{
+		Name:  "callback",
+		Age:   r.meter.awakeFor(r.clock()),
+		Stack: stack,
+	}}}
+}
