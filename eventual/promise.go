@@ -105,36 +105,40 @@ func (p *Promise[T]) Settle(v T, err error) bool {
 // Cancel is the usual answer to Result.Cancel: work that was not started ends
 // here with [ErrCanceled], work that runs has its ctx cancelled with it.
 func (p *Promise[T]) Cancel() {
+	p.cancelContext(ErrCanceled)
+	p.Refuse(ErrCanceled)
+}
+
+// Refuse ends the result with cause if the work was not started, and reports
+// whether it did: for a component that stops and lets run what runs.
+func (p *Promise[T]) Refuse(cause error) bool {
 	r := &p.result
 	r.mu.Lock()
-	ctx := r.ctx
-	if r.state.Load() == queued {
-		after := r.finishLocked(ErrCanceled)
+	if r.state.Load() != queued {
 		r.mu.Unlock()
-		if ctx != nil {
-			ctx.cancel(ErrCanceled)
-		}
-		after.run()
-		return
+		return false
 	}
+	after := r.finishLocked(cause)
 	r.mu.Unlock()
-	if ctx != nil {
-		ctx.cancel(ErrCanceled)
-	}
+	after.run()
+	return true
 }
 
 // Abort ends the result with cause, started or not, and cancels the ctx of the
 // work with it. A component that stops does this to what it cannot finish.
 func (p *Promise[T]) Abort(cause error) {
-	r := &p.result
-	r.mu.Lock()
-	ctx := r.ctx
-	r.mu.Unlock()
+	p.cancelContext(cause)
+	var zero T
+	p.Settle(zero, cause)
+}
+
+func (p *Promise[T]) cancelContext(cause error) {
+	p.result.mu.Lock()
+	ctx := p.result.ctx
+	p.result.mu.Unlock()
 	if ctx != nil {
 		ctx.cancel(cause)
 	}
-	var zero T
-	p.Settle(zero, cause)
 }
 
 // cancelFunc is the Work of a Result that New made.

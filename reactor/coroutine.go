@@ -56,7 +56,8 @@ func (j *inline[T]) body() {
 	j.fn = nil
 }
 
-func (j *inline[T]) abort(cause error)            { j.Abort(cause) }
+func (j *inline[T]) abort(cause error)            { j.Refuse(cause) }
+func (j *inline[T]) unwind(cause error)           { j.Abort(cause) }
 func (j *inline[T]) Lifetime() *eventual.Lifetime { return j.co.r.life }
 func (j *inline[T]) Func() uintptr                { return funcname.PC(j.fn) }
 
@@ -69,7 +70,7 @@ func (j *inline[T]) Cancel() {
 // coBody is what a coroutine runs.
 type coBody interface {
 	body()
-	abort(cause error)
+	unwind(cause error) // ends its result; what it awaits says the same
 }
 
 // What a coroutine's goroutine says when it hands the turn back.
@@ -107,6 +108,7 @@ func (r *Reactor) newThread() *thread {
 	t := new(thread)
 	t.next, t.stop = iter.Pull(func(yield func(handback) bool) {
 		t.id, t.yield = park.Enter(refuseWaits{r}), yield
+		r.coID.Store(t.id) // the first resume did not know it
 		defer park.Leave(t.id)
 		returned := true
 		defer func() {
@@ -181,7 +183,7 @@ func (r *Reactor) unwindCoroutines() {
 	cs := &r.loop.coroutines
 	for len(cs.live) > 0 {
 		co := cs.live[len(cs.live)-1]
-		co.thread.task.abort(r.errStopped)
+		co.thread.task.unwind(r.errStopped)
 		r.resume(co)
 	}
 	for _, t := range cs.idle {

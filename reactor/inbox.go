@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"runtime"
 	"sync"
 	"time"
 )
@@ -28,6 +29,7 @@ const keepCap = 1 << 14
 type inbox struct {
 	mu     sync.Mutex // guards all that follows; nothing blocks, wakes or runs under it
 	tasks  []task
+	taken  []task        // the batch that the loop runs; written only by swap
 	high   int           // the longest that tasks ever was
 	batch  uint64        // batches begun; every 16th is stamped
 	stamp  time.Duration // when the first of a stamped batch came; 0 if not stamped
@@ -86,29 +88,38 @@ func (r *Reactor) nudge() {
 	}
 }
 
-// swap exchanges the waiting tasks for the empty slice spare.
-func (r *Reactor) swap(spare []task) []task {
+// swap makes what waits, and local after it, the batch that the loop runs. The
+// slice of the batch before it, which is done, is used again.
+func (r *Reactor) swap(local []task) []task {
+	in := &r.inbox
+	in.mu.Lock()
+	spare := in.taken
+	clear(spare)
 	if cap(spare) > keepCap {
 		spare = nil
 	}
-	in := &r.inbox
-	in.mu.Lock()
-	tasks, stamp := in.tasks, in.stamp
-	in.tasks, in.stamp = spare, 0
-	in.high = max(in.high, len(tasks))
-	if len(tasks) > 0 {
+	in.high = max(in.high, len(in.tasks))
+	if len(in.tasks) > 0 {
 		r.attn.And(^attnInbox)
 	}
+	batch, stamp := append(in.tasks, local...), in.stamp
+	in.taken, in.tasks, in.stamp = batch, spare[:0], 0
 	in.mu.Unlock()
 	if stamp != 0 {
 		r.lag.Record(r.clock() - stamp)
 	}
-	return tasks
+	return batch
 }
 
 // park sleeps until there is something to do.
 func (r *Reactor) park() {
 	in := &r.inbox
+	for range 2 {
+		runtime.Gosched()
+		if r.attn.Load()&(attnInbox|attnTimer|attnStop) != 0 {
+			return
+		}
+	}
 	in.mu.Lock()
 	if r.attn.Load()&(attnInbox|attnTimer|attnStop) != 0 {
 		in.mu.Unlock()

@@ -100,7 +100,6 @@ func (r *Reactor) serve() (stopped bool) {
 			continue
 		}
 		t := l.batch[l.next]
-		l.batch[l.next] = nil
 		l.next++
 		if l.next == len(l.batch) && l.next > 1 && len(l.local) == 0 {
 			r.attn.And(^attnLocal)
@@ -119,7 +118,7 @@ func (r *Reactor) serve() (stopped bool) {
 func (r *Reactor) refill() bool {
 	l := &r.loop
 	l.next = 0
-	l.batch = append(r.swap(l.batch[:0]), l.local...)
+	l.batch = r.swap(l.local)
 	clear(l.local)
 	l.local = l.local[:0]
 	if cap(l.local) > keepCap {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/histogram"
-	"github.com/trestle-go/trestle/internal/park"
 )
 
 // The states of a reactor. They only ever go forward:
@@ -50,14 +49,13 @@ type Reactor struct {
 	stopErr  error
 	ended    chan struct{} // closed when the loop has ended; nil if it never ran
 
-	shutdownID atomic.Int64 // goroutine that runs the shutdown
-	live       liveSet
-	watchdog   watchdog
-	meter      meter
-	lag        histogram.Histogram
-	callbacks  atomic.Uint64
-	panics     atomic.Uint64
-	stalls     atomic.Uint64
+	live      liveSet
+	watchdog  watchdog
+	meter     meter
+	lag       histogram.Histogram
+	callbacks atomic.Uint64
+	panics    atomic.Uint64
+	stalls    atomic.Uint64
 }
 
 // New returns a reactor that is not running yet: what is handed to it waits for
@@ -157,11 +155,4 @@ func (r *Reactor) Call(f func()) error {
 // one atomic load.
 func (r *Reactor) Busy() bool {
 	return r.attn.Load()&(attnInbox|attnLocal|attnTimer|attnStop) != 0
-}
-
-// inside reports whether the calling goroutine is the loop's, or that of a
-// coroutine on it.
-func (r *Reactor) inside() bool {
-	h, ok := park.Current(park.ID()).(refuseWaits)
-	return ok && h.r == r
 }

@@ -97,7 +97,7 @@ func (j *job[T]) run() {
 	j.fn = nil // the result may be kept for long; the function's variables need not be
 }
 
-func (j *job[T]) abort(cause error)            { j.Abort(cause) }
+func (j *job[T]) abort(cause error)            { j.Refuse(cause) }
 func (j *job[T]) Lifetime() *eventual.Lifetime { return j.r.life }
 func (j *job[T]) Func() uintptr                { return funcname.PC(j.fn) }
 

@@ -73,7 +73,7 @@ func (r *Reactor) Stop(ctx context.Context) error {
 		return fmt.Errorf("%s: Stop: nil ctx", r.component)
 	}
 	r.beginStop(ctx)
-	if r.inside() || park.ID() == r.shutdownID.Load() {
+	if r.inside() {
 		return nil
 	}
 	select {
@@ -110,7 +110,6 @@ func (r *Reactor) shutdown(ctx context.Context) {
 		defer cancel()
 		ctx = limited
 	}
-	r.shutdownID.Store(park.ID())
 	var errs []error
 	errs = append(errs, r.runTriggers(ctx, Before)...)
 	r.refuse()
@@ -133,6 +132,24 @@ func (r *Reactor) shutdown(ctx context.Context) {
 	close(r.done)
 }
 
+// triggerGoroutine marks the goroutine of a trigger, on which a Stop of r must
+// not wait for itself. It may wait for anything else.
+type triggerGoroutine struct{ r *Reactor }
+
+func (triggerGoroutine) BeforePark(any) (func(), error) { return nil, nil }
+
+// inside reports whether the calling goroutine is the loop's, that of a coroutine
+// on it, or that of a trigger: one that the shutdown waits for.
+func (r *Reactor) inside() bool {
+	switch h := park.Current(park.ID()).(type) {
+	case refuseWaits:
+		return h.r == r
+	case triggerGoroutine:
+		return h.r == r
+	}
+	return false
+}
+
 // refuse makes every submission from now on fail, and cancels the ctx of all
 // work.
 func (r *Reactor) refuse() {
@@ -153,6 +170,7 @@ func (r *Reactor) runTriggers(ctx context.Context, p Phase) (errs []error) {
 		// On a goroutine of its own: a trigger that ignores ctx cannot keep the
 		// reactor from stopping. It ends when the trigger does.
 		_, err := eventual.Go(ctx, func(ctx context.Context) (struct{}, error) {
+			defer park.Leave(park.Enter(triggerGoroutine{r}))
 			return struct{}{}, t.f(ctx)
 		}).WaitContext(ctx)
 		if err != nil {
@@ -178,8 +196,8 @@ func (r *Reactor) teardown() {
 	l.stopping = true
 	r.stopWatchdog()
 	r.abortAll(l.batch[l.next:])
-	r.abortAll(l.local)
-	r.abortAll(r.swap(nil))
+	r.abortAll(r.swap(l.local))
+	r.swap(nil)
 	l.batch, l.local, l.next = nil, nil, 0
 	for _, t := range r.stopTimers() {
 		t.abort(r.errStopped)
@@ -209,8 +227,12 @@ func (r *Reactor) abortAll(tasks []task) {
 // giveUp is called when Stop's ctx is done and something still runs.
 func (r *Reactor) giveUp() error {
 	if r.refuses() {
-		r.abortAll(r.swap(nil))
-		r.live.abortAll(r.errStopped)
+		r.inbox.mu.Lock()
+		waiting := slices.Concat(r.inbox.taken, r.inbox.tasks)
+		r.inbox.mu.Unlock()
+		for _, t := range waiting { // teardown comes to them again, which changes nothing
+			t.abort(r.errStopped)
+		}
 	}
 	stack := r.stack()
 	return &eventual.StopError{Component: r.component, Running: []eventual.Running{{

@@ -28,7 +28,9 @@ func (r *Reactor) startTimers() {
 	defer t.mu.Unlock()
 	t.alarm = time.AfterFunc(time.Hour, r.timersDue)
 	t.alarm.Stop()
-	r.armLocked()
+	if r.armLocked() {
+		r.attn.Or(attnTimer)
+	}
 }
 
 // timersDue is called by the alarm on a goroutine of the runtime's.

@@ -1,0 +1,62 @@
+package reactor_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/reactor"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const soon = 20 * time.Second // longer than any machine needs
+
+// logged is a log that tests can read.
+type logged struct {
+	mu sync.Mutex // guards b
+	b  strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// on runs f on r and waits for it.
+func on(t *testing.T, r *reactor.Reactor, f func()) {
+	t.Helper()
+	_, err := reactor.RunInReactor(context.Background(), r, func(context.Context) (struct{}, error) {
+		f()
+		return struct{}{}, nil
+	}).Wait(soon)
+	if err != nil {
+		t.Fatalf("on the reactor: %v", err)
+	}
+}
+
+func wait[T any](t *testing.T, res *eventual.Result[T]) T {
+	t.Helper()
+	v, err := res.Wait(soon)
+	if err != nil {
+		t.Fatalf("Wait: %v", err)
+	}
+	return v
+}

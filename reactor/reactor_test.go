@@ -1,0 +1,480 @@
+package reactor_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/reactor"
+)
+
+func TestReactor_R01_FIFOPerCallerOneAtATime(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	const callers, calls = 16, 500
+	got := make([][]int, callers)
+	inside := 0
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			for i := range calls {
+				if err := r.Call(func() {
+					if inside++; inside != 1 {
+						t.Error("two callbacks at once")
+					}
+					got[c] = append(got[c], i)
+					if i%97 == 0 {
+						runtime.Gosched()
+					}
+					inside--
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	on(t, r, func() {
+		for c := range got {
+			if len(got[c]) != calls || !slices.IsSorted(got[c]) {
+				t.Errorf("caller %d: %d calls, sorted %v", c, len(got[c]), slices.IsSorted(got[c]))
+			}
+		}
+	})
+}
+
+func TestReactor_R01_Outcomes(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	ctx := context.Background()
+	boom := errors.New("boom")
+	if v := wait(t, reactor.RunInReactor(ctx, r, one)); v != 1 {
+		t.Errorf("value: %d", v)
+	}
+	if _, err := reactor.RunInReactor(ctx, r, func(context.Context) (int, error) { return 0, boom }).Wait(soon); err != boom { //nolint:errorlint // the very error
+		t.Errorf("error: %v", err)
+	}
+	_, err := reactor.RunInReactor(ctx, r, explode).Wait(soon)
+	var p *eventual.PanicError
+	if !errors.As(err, &p) || p.Value != "bang" || !bytes.Contains(p.Stack, []byte("explode")) {
+		t.Errorf("panic: %v", err)
+	}
+	if _, err := reactor.RunInReactor[int](ctx, r, nil).Wait(soon); err == nil || !strings.Contains(err.Error(), "nil function") {
+		t.Errorf("nil function: %v", err)
+	}
+	if err := r.Call(nil); err == nil {
+		t.Error("Call(nil) accepted")
+	}
+}
+
+func explode(context.Context) (int, error) { panic("bang") }
+
+func TestReactor_R02_StartTwiceStartsOnce(t *testing.T) {
+	r := reactor.New(reactor.Config{})
+	before := runtime.NumGoroutine()
+	r.Start()
+	r.Start()
+	on(t, r, func() {})
+	if n := runtime.NumGoroutine() - before; n > 1 {
+		t.Errorf("%d goroutines more", n)
+	}
+	if err := r.Run(context.Background()); err == nil {
+		t.Error("Run after Start succeeded")
+	}
+	if err := r.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	r.Start()
+	if err := r.Call(func() {}); !errors.Is(err, eventual.ErrStopped) {
+		t.Errorf("Call after Stop: %v", err)
+	}
+}
+
+func TestReactor_R03_Stop(t *testing.T) {
+	t.Run("twice, and from a callback", func(t *testing.T) {
+		r := reactor.New(reactor.Config{})
+		r.Start()
+		wait(t, reactor.RunInReactor(context.Background(), r, func(context.Context) (int, error) {
+			return 1, r.Stop(context.Background())
+		}))
+		for range 2 {
+			if err := r.Stop(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	t.Run("without having run", func(t *testing.T) {
+		r := reactor.New(reactor.Config{})
+		res := reactor.RunInReactor(context.Background(), r, one)
+		later := reactor.DeferLater(context.Background(), r, time.Hour, one)
+		if err := r.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+		for _, res := range []*eventual.Result[int]{res, later} {
+			if _, err := res.Wait(0); !errors.Is(err, eventual.ErrStopped) {
+				t.Errorf("pending result: %v", err)
+			}
+		}
+	})
+	t.Run("during a long callback", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := reactor.New(reactor.Config{Name: "slow", StallThreshold: -1})
+			r.Start()
+			running := reactor.RunInReactor(context.Background(), r, func(context.Context) (int, error) {
+				time.Sleep(time.Minute)
+				return 7, nil
+			})
+			behind := reactor.RunInReactor(context.Background(), r, one)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			time.Sleep(time.Millisecond)
+			err := r.Stop(ctx)
+			var stop *eventual.StopError
+			if !errors.As(err, &stop) || len(stop.Running) != 1 || !strings.Contains(stop.Running[0].Stack, "TestReactor_R03") {
+				t.Errorf("Stop: %v, %+v", err, stop)
+			}
+			if _, err := behind.Wait(0); !errors.Is(err, eventual.ErrStopped) {
+				t.Errorf("queued behind it: %v", err)
+			}
+			if err := r.Stop(context.Background()); err != nil {
+				t.Error(err)
+			}
+			if v, err := running.Wait(0); v != 7 || err != nil {
+				t.Errorf("the callback that ran: %v, %v", v, err)
+			}
+		})
+	})
+}
+
+func TestReactor_R04_CallsBeforeStartRunAfterIt(t *testing.T) {
+	r := reactor.New(reactor.Config{})
+	res := reactor.RunInReactor(context.Background(), r, one)
+	timed := reactor.DeferLater(context.Background(), r, 0, one)
+	co := reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) { return 1, co.Yield() })
+	if _, err := res.Wait(10 * time.Millisecond); !errors.Is(err, eventual.ErrTimeout) {
+		t.Fatalf("before Start: %v", err)
+	}
+	r.Start()
+	defer r.Stop(context.Background())
+	if wait(t, res)+wait(t, timed)+wait(t, co) != 3 {
+		t.Error("wrong values")
+	}
+}
+
+func TestReactor_R05_ShutdownTriggers(t *testing.T) {
+	r := reactor.New(reactor.Config{Logger: quiet()})
+	r.Start()
+	var order []string
+	note := func(s string, err error) func(context.Context) error {
+		return func(context.Context) error { order = append(order, s); return err }
+	}
+	boom := errors.New("boom")
+	release := make(chan struct{})
+	r.OnShutdown(reactor.After, note("after", nil))
+	r.OnShutdown(reactor.During, note("during1", nil))
+	r.OnShutdown(reactor.During, note("during2", nil))
+	r.OnShutdown(reactor.Before, note("before1", nil))
+	r.OnShutdown(reactor.Before, note("before2", boom))
+	r.OnShutdown(reactor.Before, func(context.Context) error { panic("bang") })
+	r.OnShutdown(reactor.Before, func(ctx context.Context) error {
+		<-release // the reactor still works meanwhile
+		order = append(order, "waited")
+		return r.Stop(ctx) // from a trigger: returns at once
+	})
+	remove := r.OnShutdown(reactor.Before, note("removed", nil))
+	remove()
+	stopping := make(chan error)
+	go func() { stopping <- r.Stop(context.Background()) }()
+	for r.Stats().State != "stopping" {
+		runtime.Gosched()
+	}
+	on(t, r, func() {})
+	close(release)
+	err := <-stopping
+	var p *eventual.PanicError
+	if !errors.Is(err, boom) || !errors.As(err, &p) {
+		t.Errorf("Stop: %v", err)
+	}
+	if want := []string{"waited", "before2", "before1", "during1", "during2", "after"}; !slices.Equal(order, want) {
+		t.Errorf("order %v, want %v", order, want)
+	}
+}
+
+func TestReactor_R05_TriggerThatIgnoresItsCtx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := reactor.New(reactor.Config{Logger: quiet()})
+		r.Start()
+		block := make(chan struct{})
+		r.OnShutdown(reactor.Before, func(context.Context) error { <-block; return nil })
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := r.Stop(ctx); err == nil {
+			t.Error("Stop said that all went well")
+		}
+		<-r.Done()
+		if err := r.Call(func() {}); !errors.Is(err, eventual.ErrStopped) {
+			t.Errorf("Call: %v", err)
+		}
+		close(block)
+	})
+}
+
+func TestReactor_R12_PanicsAndGoexitEndOnlyThemselves(t *testing.T) {
+	log := new(logged)
+	r := startReactor(t, reactor.Config{Name: "p", Logger: log.logger()})
+	on(t, r, func() {})
+	after := 0
+	for _, f := range []func(){func() { panic("call bang") }, runtime.Goexit, func() { after++ }} {
+		if err := r.Call(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []func(){func() { panic("timer bang") }, runtime.Goexit, func() { after++ }} {
+		r.CallLater(0, f)
+	}
+	if _, err := reactor.RunInReactor(context.Background(), r, func(context.Context) (int, error) {
+		runtime.Goexit()
+		return 0, nil
+	}).Wait(soon); !errors.Is(err, eventual.ErrGoexit) {
+		t.Errorf("Goexit in RunInReactor: %v", err)
+	}
+	wait(t, reactor.DeferLater(context.Background(), r, time.Millisecond, one))
+	on(t, r, func() {
+		if after != 2 {
+			t.Errorf("%d of 2 calls ran after the others ended", after)
+		}
+		if _, err := reactor.RunInReactor(context.Background(), r, one).Wait(time.Second); !errors.Is(err, eventual.ErrWaitInReactor) {
+			t.Errorf("the goroutine that took over does not refuse waits: %v", err)
+		}
+	})
+	for _, want := range []string{"call bang", "timer bang", "Goexit", "reactor=p"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not have %q", want)
+		}
+	}
+	if n := r.Stats().Panics; n != 2 {
+		t.Errorf("%d panics counted", n)
+	}
+}
+
+func TestReactor_R13_StallIsReportedWhileItStalls(t *testing.T) {
+	log := new(logged)
+	r := startReactor(t, reactor.Config{Logger: log.logger(), StallThreshold: 20 * time.Millisecond})
+	release, reported := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(reported)
+		for !strings.Contains(log.String(), "holdUp") {
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if err := r.Call(func() { holdUp(release) }); err != nil {
+		t.Fatal(err)
+	}
+	<-reported
+	close(release)
+	on(t, r, func() {})
+	if n := r.Stats().Stalls; n != 1 {
+		t.Errorf("%d stalls counted", n)
+	}
+	// The same in a coroutine: the stack is the coroutine's.
+	release = make(chan struct{})
+	co := reactor.Inline(context.Background(), r, func(*reactor.Co) (int, error) { holdUpCo(release); return 1, nil })
+	for !strings.Contains(log.String(), "holdUpCo") {
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	wait(t, co)
+}
+
+//go:noinline
+func holdUp(release chan struct{}) { <-release }
+
+//go:noinline
+func holdUpCo(release chan struct{}) { <-release }
+
+func TestReactor_R13_ManyShortCallbacksAreNoStall(t *testing.T) {
+	log := new(logged)
+	r := startReactor(t, reactor.Config{Logger: log.logger(), StallThreshold: 50 * time.Millisecond})
+	var spin func(n int)
+	end := time.Now().Add(300 * time.Millisecond)
+	done := make(chan struct{})
+	spin = func(n int) {
+		if time.Now().After(end) {
+			close(done)
+			return
+		}
+		for range 1000 {
+			n++
+		}
+		_ = r.Call(func() { spin(n) })
+	}
+	_ = r.Call(func() { spin(0) })
+	<-done
+	if n := r.Stats().Stalls; n != 0 {
+		t.Errorf("%d stalls: %s", n, log)
+	}
+}
+
+func TestReactor_R16_StormLosesNone(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	const callers = 64
+	each := 20_000
+	if raceEnabled || testing.Short() {
+		each = 2_000
+	}
+	count := 0
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range each {
+				if err := r.Call(func() { count++ }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	on(t, r, func() {
+		if count != callers*each {
+			t.Errorf("%d of %d calls", count, callers*each)
+		}
+	})
+	on(t, r, func() {})
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if m.HeapAlloc > 32<<20 {
+		t.Errorf("%d MiB in use after the storm", m.HeapAlloc>>20)
+	}
+}
+
+func TestReactor_E08_WaitIsRefusedOnTheReactorOnly(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	pending, settle := eventual.New[int](nil)
+	finished := eventual.Of(3)
+	deep := func() (err error) {
+		var down func(n int)
+		down = func(n int) {
+			if n == 0 {
+				_, err = pending.WaitContext(context.Background())
+				return
+			}
+			down(n - 1)
+		}
+		down(20)
+		return err
+	}
+	check := func(where string) {
+		if err := deep(); !errors.Is(err, eventual.ErrWaitInReactor) {
+			t.Errorf("%s: %v", where, err)
+		}
+		if v, err := finished.Wait(time.Second); v != 3 || err != nil {
+			t.Errorf("%s: finished result: %v, %v", where, v, err)
+		}
+		if _, err := pending.Wait(0); !errors.Is(err, eventual.ErrTimeout) {
+			t.Errorf("%s: polling: %v", where, err)
+		}
+	}
+	on(t, r, func() { check("callback") })
+	wait(t, reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) {
+		check("coroutine")
+		err := co.Yield()
+		check("coroutine resumed")
+		return 0, err
+	}))
+	// A goroutine that a callback starts is not the reactor's.
+	var other *eventual.Result[int]
+	on(t, r, func() {
+		other = eventual.Go(context.Background(), func(context.Context) (int, error) { return pending.Wait(soon) })
+	})
+	settle(5, nil)
+	if v := wait(t, other); v != 5 {
+		t.Errorf("other goroutine: %d", v)
+	}
+}
+
+func TestReactor_E09_CancelReachesTheWork(t *testing.T) {
+	r := reactor.New(reactor.Config{})
+	var ran atomic.Bool
+	res := reactor.RunInReactor(context.Background(), r, func(context.Context) (int, error) { ran.Store(true); return 1, nil })
+	res.Cancel()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cause := errors.New("changed my mind")
+	byCtx := reactor.RunInReactor(ctx, r, func(context.Context) (int, error) { ran.Store(true); return 1, nil })
+	cancel(cause)
+	r.Start()
+	defer r.Stop(context.Background())
+	if _, err := res.Wait(soon); !errors.Is(err, eventual.ErrCanceled) || !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := byCtx.Wait(soon); !errors.Is(err, cause) {
+		t.Errorf("cancelled by ctx: %v", err)
+	}
+	if ran.Load() {
+		t.Error("cancelled work ran")
+	}
+	began := make(chan struct{})
+	running := reactor.RunInReactor(context.Background(), r, func(ctx context.Context) (int, error) {
+		close(began)
+		<-ctx.Done()
+		return 0, context.Cause(ctx)
+	})
+	<-began
+	running.Cancel()
+	running.Cancel()
+	if _, err := running.Wait(soon); !errors.Is(err, eventual.ErrCanceled) {
+		t.Errorf("running: %v", err)
+	}
+	running.Cancel()
+}
+
+func TestReactor_E11_StopEndsEveryPendingResult(t *testing.T) {
+	r := reactor.New(reactor.Config{Logger: quiet()})
+	r.Start()
+	block := make(chan struct{})
+	entered := make(chan struct{})
+	first := reactor.RunInReactor(context.Background(), r, func(ctx context.Context) (int, error) {
+		close(entered)
+		<-block
+		return 1, nil
+	})
+	<-entered
+	pending := []*eventual.Result[int]{
+		reactor.RunInReactor(context.Background(), r, one),
+		reactor.DeferLater(context.Background(), r, time.Hour, one),
+		reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) { return 1, co.Sleep(time.Hour) }),
+	}
+	var wg sync.WaitGroup
+	for _, res := range pending {
+		for range 3 {
+			wg.Go(func() {
+				if _, err := res.Wait(soon); !errors.Is(err, eventual.ErrStopped) {
+					t.Errorf("waiter: %v", err)
+				}
+			})
+		}
+	}
+	stop := make(chan error)
+	go func() { stop <- r.Stop(context.Background()) }()
+	for r.Call(func() {}) == nil {
+		runtime.Gosched()
+	}
+	close(block)
+	if err := <-stop; err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	if v := wait(t, first); v != 1 {
+		t.Errorf("result of what ran: %d", v)
+	}
+	if _, err := reactor.RunInReactor(context.Background(), r, one).Wait(0); !errors.Is(err, eventual.ErrStopped) {
+		t.Errorf("submitted afterwards: %v", err)
+	}
+}
