@@ -1,0 +1,234 @@
+package eventual
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Deferred is the callback side of a value that will exist, for code that lives
+// on a reactor: a chain of callbacks and errbacks of which each gets what the one
+// before gave. The semantics are Twisted's.
+//
+// A Deferred fires once, by Callback or Errback. Its chain then runs on the
+// goroutine that fired it; what is added later runs at once where it is added. A
+// callback that returns an error, or panics, hands over to the next errback; an
+// errback that returns no error hands back to the callbacks. The methods may be
+// called by any goroutine, and callbacks of one Deferred never overlap.
+//
+// A failure that reaches the end of the chain and is still there when the
+// Deferred becomes garbage is reported, see [OnUnhandled]. Make one with
+// [NewDeferred], [Succeed], [Fail] or [Maybe]; the zero value is a pending one
+// without a canceller.
+type Deferred[T any] struct {
+	paused atomic.Int32 // Pauses not taken back; the chain stands still while positive
+
+	mu        sync.Mutex // guards all that follows; no callback runs under it
+	links     []chainLink[T]
+	state     deferredState
+	draining  bool // a goroutine is running the chain; it alone uses batch, at and the outcome then
+	late      bool // cancelled before it fired: one Callback or Errback more is not an error
+	failure   *failure
+	canceller func(*Deferred[T])
+	upstream  func() cancelStep // for one that a chain feeds: whom a cancel goes to instead
+	watchers  []func()          // of OnDone
+
+	batch []chainLink[T]
+	at    int
+	value T
+	err   error
+}
+
+// The states of a Deferred. They only ever go forward.
+type deferredState uint8
+
+const (
+	unfired    deferredState = iota
+	cancelling               // its canceller is running
+	fired
+)
+
+// chainLink is one step of the chain: of the first three a user's function that
+// is there; forward is our own and gets the list of what is to be run next.
+type chainLink[T any] struct {
+	cb      func(T) (T, error)
+	eb      func(error) (T, error)
+	both    func(T, error) (T, error)
+	forward func(T, error, *worklist) (handled bool)
+}
+
+// NewDeferred returns a Deferred that has not fired. canceller, which may be nil,
+// is called once by the first Cancel before it has fired; it may fire it.
+func NewDeferred[T any](canceller func(*Deferred[T])) *Deferred[T] {
+	return &Deferred[T]{canceller: canceller}
+}
+
+// Succeed returns a Deferred that has fired with v.
+func Succeed[T any](v T) *Deferred[T] { return &Deferred[T]{state: fired, value: v} }
+
+// Fail returns a Deferred that has fired with err.
+func Fail[T any](err error) *Deferred[T] {
+	d := new(Deferred[T])
+	_ = d.Errback(err) // it is the first
+	return d
+}
+
+// Maybe calls fn and returns a Deferred that has fired with what it gave, its
+// panic included.
+func Maybe[T any](fn func() (T, error)) *Deferred[T] {
+	var v T
+	return Succeed(v).AddCallback(func(T) (T, error) { return fn() })
+}
+
+// Callback fires d with the value v. It returns [ErrAlreadyCalled] if d has
+// fired; after a Cancel it is accepted once and has no effect.
+func (d *Deferred[T]) Callback(v T) error { return d.fire(v, nil) }
+
+// Errback fires d with the failure err; see Callback. A nil err is an error of
+// the caller's and fires d with one that says so.
+func (d *Deferred[T]) Errback(err error) error {
+	var zero T
+	if err == nil {
+		err = errNilErrback
+	}
+	return d.fire(zero, err)
+}
+
+func (d *Deferred[T]) fire(v T, err error) error {
+	run, ok := d.set(v, err)
+	if run {
+		d.runChain()
+	}
+	if !ok {
+		return ErrAlreadyCalled
+	}
+	return nil
+}
+
+// fireInto fires d and leaves the running of its chain to w.
+func (d *Deferred[T]) fireInto(v T, err error, w *worklist) bool {
+	run, ok := d.set(v, err)
+	if run {
+		w.push(d)
+	}
+	return ok
+}
+
+// set gives d its first outcome. run says that its chain is to be run now; ok
+// that nobody made a mistake.
+func (d *Deferred[T]) set(v T, err error) (run, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state == fired {
+		ok = d.late
+		d.late = false
+		return false, ok
+	}
+	d.state = fired
+	d.canceller, d.upstream = nil, nil
+	d.value, d.err = v, err
+	return true, true
+}
+
+// AddCallback appends cb for the values; failures pass it by. It returns d.
+func (d *Deferred[T]) AddCallback(cb func(T) (T, error)) *Deferred[T] {
+	return d.add(chainLink[T]{cb: cb})
+}
+
+// AddErrback appends eb for the failures; values pass it by. It returns d.
+func (d *Deferred[T]) AddErrback(eb func(error) (T, error)) *Deferred[T] {
+	return d.add(chainLink[T]{eb: eb})
+}
+
+// AddCallbacks appends cb for the values and eb for the failures of what came
+// before, as one step: eb does not see the failure of cb. It returns d.
+func (d *Deferred[T]) AddCallbacks(cb func(T) (T, error), eb func(error) (T, error)) *Deferred[T] {
+	return d.add(chainLink[T]{cb: cb, eb: eb})
+}
+
+// AddBoth appends f for values and failures. It returns d.
+func (d *Deferred[T]) AddBoth(f func(T, error) (T, error)) *Deferred[T] {
+	return d.add(chainLink[T]{both: f})
+}
+
+func (d *Deferred[T]) add(l chainLink[T]) *Deferred[T] {
+	if d.append(l) {
+		d.runChain()
+	}
+	return d
+}
+
+// append adds l and reports whether the chain is to be run now.
+func (d *Deferred[T]) append(l chainLink[T]) (run bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.links = append(d.links, l)
+	return d.state == fired && !d.draining
+}
+
+// Pause lets the chain stand still after the callback that is running, until each
+// Pause was taken back by an Unpause.
+func (d *Deferred[T]) Pause() { d.paused.Add(1) }
+
+// Unpause takes one Pause back. The last one lets the chain go on, here. Without
+// a Pause it does nothing.
+func (d *Deferred[T]) Unpause() {
+	for {
+		n := d.paused.Load()
+		if n == 0 {
+			return
+		}
+		if d.paused.CompareAndSwap(n, n-1) {
+			if n == 1 {
+				d.runChain()
+			}
+			return
+		}
+	}
+}
+
+// OnDone has f called once when d has fired and its chain has run dry, on the
+// goroutine that ran it, or at once if that is so already.
+func (d *Deferred[T]) OnDone(f func()) {
+	d.mu.Lock()
+	if d.dryLocked() {
+		d.mu.Unlock()
+		contain(f)
+		return
+	}
+	d.watchers = append(d.watchers, f)
+	d.mu.Unlock()
+}
+
+// Peek returns the outcome if d has fired and its chain has run dry. A failure
+// that was returned counts as looked at.
+func (d *Deferred[T]) Peek() (Outcome[T], bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.dryLocked() {
+		return Outcome[T]{}, false
+	}
+	d.handledLocked()
+	return Outcome[T]{d.value, d.err}, true
+}
+
+func (d *Deferred[T]) dryLocked() bool {
+	return d.state == fired && !d.draining && len(d.links) == 0 && len(d.batch) == 0 && d.paused.Load() == 0
+}
+
+func (d *Deferred[T]) handledLocked() {
+	if d.failure != nil {
+		d.failure.seen.Store(true)
+		d.failure = nil
+	}
+}
+
+// Result returns the blocking side: a Result with the outcome that the chain has
+// at this point. It takes the failure over; cancelling it cancels d.
+func (d *Deferred[T]) Result() *Result[T] {
+	r, settle := New[T](d.Cancel)
+	d.add(chainLink[T]{forward: func(v T, err error, _ *worklist) bool {
+		settle(v, err)
+		return true
+	}})
+	return r
+}

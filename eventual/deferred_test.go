@@ -1,0 +1,526 @@
+package eventual_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+)
+
+var errBoom = errors.New("boom")
+
+func outcome[T any](t *testing.T, d *eventual.Deferred[T]) (T, error) {
+	t.Helper()
+	o, ok := d.Peek()
+	if !ok {
+		t.Fatal("the Deferred has no outcome")
+	}
+	return o.Value, o.Err
+}
+
+func plus(n int) func(int) (int, error) { return func(v int) (int, error) { return v + n, nil } }
+
+func TestDeferred_D01_CallbacksRunInOrder(t *testing.T) {
+	d := eventual.NewDeferred[int](nil).AddCallback(plus(1)).AddCallback(func(v int) (int, error) { return v * 10, nil })
+	if _, ok := d.Peek(); ok {
+		t.Fatal("an outcome before it fired")
+	}
+	if err := d.Callback(2); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := outcome(t, d); v != 30 || err != nil {
+		t.Errorf("%v, %v", v, err)
+	}
+}
+
+func TestDeferred_D02_ErrorsAndPanicsGoToTheNextErrback(t *testing.T) {
+	for name, fail := range map[string]func(int) (int, error){
+		"error": func(int) (int, error) { return 0, errBoom },
+		"panic": func(int) (int, error) { panic(errBoom) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			skipped := 0
+			d := eventual.Succeed(1).AddCallback(fail).
+				AddCallback(func(v int) (int, error) { skipped++; return v, nil }).
+				AddErrback(func(err error) (int, error) {
+					if !errors.Is(err, errBoom) {
+						t.Errorf("errback got %v", err)
+					}
+					return 5, nil
+				}).
+				AddErrback(func(error) (int, error) { skipped++; return 0, nil }).
+				AddBoth(func(v int, err error) (int, error) { return v + 1, err })
+			if v, err := outcome(t, d); v != 6 || err != nil || skipped != 0 {
+				t.Errorf("%v, %v, %d wrongly called", v, err, skipped)
+			}
+		})
+	}
+	// The errback of a pair does not see the failure of its own callback.
+	d := eventual.Succeed(1).AddCallbacks(func(int) (int, error) { return 0, errBoom }, func(error) (int, error) { return 9, nil })
+	if _, err := outcome(t, d); !errors.Is(err, errBoom) {
+		t.Errorf("pair: %v", err)
+	}
+}
+
+func TestDeferred_D02_GoexitEndsOnlyTheCallback(t *testing.T) {
+	d := eventual.NewDeferred[int](nil).
+		AddCallback(func(int) (int, error) { runtime.Goexit(); return 0, nil }).
+		AddErrback(func(err error) (int, error) {
+			if !errors.Is(err, eventual.ErrGoexit) {
+				t.Errorf("errback got %v", err)
+			}
+			return 3, nil
+		})
+	next := eventual.ThenDeferred(d, func(v int) (string, error) { return fmt.Sprint(v), nil })
+	res := next.Result()
+	go func() { _ = d.Callback(1) }()
+	if v, err := res.Wait(soon); v != "3" || err != nil {
+		t.Errorf("%v, %v", v, err)
+	}
+}
+
+func TestDeferred_D03_AddedAfterFiringRunsAtOnce(t *testing.T) {
+	d := eventual.Succeed(1)
+	ran := false
+	d.AddCallback(func(v int) (int, error) { ran = true; return v, nil })
+	if !ran {
+		t.Error("did not run")
+	}
+}
+
+func TestDeferred_D04_FiringTwice(t *testing.T) {
+	d := eventual.NewDeferred[int](nil)
+	if err := d.Callback(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Callback(2); !errors.Is(err, eventual.ErrAlreadyCalled) {
+		t.Errorf("Callback: %v", err)
+	}
+	if err := d.Errback(errBoom); !errors.Is(err, eventual.ErrAlreadyCalled) {
+		t.Errorf("Errback: %v", err)
+	}
+	if v, _ := outcome(t, d); v != 1 {
+		t.Errorf("value %d", v)
+	}
+}
+
+func TestDeferred_D05_ChainSuspendsTheOuter(t *testing.T) {
+	inner := eventual.NewDeferred[string](nil)
+	outer := eventual.Chain(eventual.Succeed(1), func(int) *eventual.Deferred[string] { return inner })
+	if _, ok := outer.Peek(); ok {
+		t.Fatal("outer did not wait")
+	}
+	_ = inner.Callback("in")
+	if v, err := outcome(t, outer); v != "in" || err != nil {
+		t.Errorf("%v, %v", v, err)
+	}
+	failed := eventual.Chain(eventual.Fail[int](errBoom), func(int) *eventual.Deferred[string] { t.Error("called"); return nil })
+	if _, err := outcome(t, failed); !errors.Is(err, errBoom) {
+		t.Errorf("failure passed on: %v", err)
+	}
+	none := eventual.Chain(eventual.Succeed(1), func(int) *eventual.Deferred[string] { return nil })
+	if _, err := outcome(t, none); err == nil {
+		t.Error("a nil inner Deferred is no error")
+	}
+}
+
+func TestDeferred_D05_AMillionNeedsNoDeeperStack(t *testing.T) {
+	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
+	n := 1_000_000
+	if raceEnabled {
+		n = 100_000
+	}
+	t.Run("links", func(t *testing.T) {
+		d := eventual.NewDeferred[int](nil)
+		for range n {
+			d.AddCallback(plus(1))
+		}
+		_ = d.Callback(0)
+		if v, _ := outcome(t, d); v != n {
+			t.Errorf("%d", v)
+		}
+	})
+	t.Run("chained behind each other", func(t *testing.T) {
+		first := eventual.NewDeferred[int](nil)
+		last := first
+		for range n {
+			last = eventual.Chain(last, func(v int) *eventual.Deferred[int] { return eventual.Succeed(v + 1) })
+		}
+		_ = first.Callback(0)
+		if v, _ := outcome(t, last); v != n {
+			t.Errorf("%d", v)
+		}
+	})
+	t.Run("nested in each other", func(t *testing.T) {
+		inner := eventual.NewDeferred[int](nil)
+		outer := inner
+		for range n {
+			held := outer
+			outer = eventual.Chain(eventual.Succeed(0), func(int) *eventual.Deferred[int] { return held })
+		}
+		_ = inner.Callback(7)
+		if v, _ := outcome(t, outer); v != 7 {
+			t.Errorf("%d", v)
+		}
+	})
+	t.Run("cancel through all", func(t *testing.T) {
+		first := eventual.NewDeferred[int](nil)
+		last := first
+		for range n {
+			last = eventual.ThenDeferred(last, plus(1))
+		}
+		last.Cancel()
+		if _, err := outcome(t, last); !errors.Is(err, eventual.ErrCanceled) {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("added to a fired one", func(t *testing.T) {
+		d := eventual.Succeed(0)
+		for range n {
+			d.AddCallback(plus(1))
+		}
+		if v, _ := outcome(t, d); v != n {
+			t.Errorf("%d", v)
+		}
+	})
+}
+
+func TestDeferred_D06_PauseNests(t *testing.T) {
+	d := eventual.Succeed(0)
+	d.Pause()
+	d.Pause()
+	d.AddCallback(plus(1))
+	d.Unpause()
+	if _, ok := d.Peek(); ok {
+		t.Fatal("ran while paused")
+	}
+	d.Unpause()
+	d.Unpause()
+	if v, _ := outcome(t, d); v != 1 {
+		t.Errorf("%d", v)
+	}
+	// Paused by a callback of its own, it stands still after that one.
+	e := eventual.NewDeferred[int](nil)
+	e.AddCallback(func(v int) (int, error) { e.Pause(); return v + 1, nil }).AddCallback(plus(10))
+	done := false
+	e.OnDone(func() { done = true })
+	_ = e.Callback(0)
+	if done {
+		t.Error("done while paused")
+	}
+	e.Unpause()
+	if v, _ := outcome(t, e); v != 11 || !done {
+		t.Errorf("%d, done %v", v, done)
+	}
+}
+
+func TestDeferred_D07_Cancel(t *testing.T) {
+	t.Run("canceller is called once", func(t *testing.T) {
+		calls := 0
+		d := eventual.NewDeferred(func(d *eventual.Deferred[int]) { calls++ })
+		d.Cancel()
+		d.Cancel()
+		if _, err := outcome(t, d); !errors.Is(err, eventual.ErrCanceled) || calls != 1 {
+			t.Errorf("%v, %d calls", err, calls)
+		}
+		if err := d.Callback(1); err != nil {
+			t.Errorf("one late Callback: %v", err)
+		}
+		if err := d.Callback(1); !errors.Is(err, eventual.ErrAlreadyCalled) {
+			t.Errorf("second late Callback: %v", err)
+		}
+	})
+	t.Run("canceller may fire", func(t *testing.T) {
+		d := eventual.NewDeferred(func(d *eventual.Deferred[int]) { _ = d.Callback(4) })
+		d.Cancel()
+		if v, err := outcome(t, d); v != 4 || err != nil {
+			t.Errorf("%v, %v", v, err)
+		}
+		if err := d.Callback(1); !errors.Is(err, eventual.ErrAlreadyCalled) {
+			t.Errorf("Callback after the canceller fired: %v", err)
+		}
+	})
+	t.Run("reaches the innermost", func(t *testing.T) {
+		reached := false
+		inner := eventual.NewDeferred(func(*eventual.Deferred[int]) { reached = true })
+		outer := eventual.ThenDeferred(eventual.Chain(eventual.Succeed(1), func(int) *eventual.Deferred[int] { return inner }), plus(1))
+		outer.Cancel()
+		if _, err := outcome(t, outer); !reached || !errors.Is(err, eventual.ErrCanceled) {
+			t.Errorf("reached %v, %v", reached, err)
+		}
+	})
+	t.Run("has no effect once fired", func(t *testing.T) {
+		d := eventual.NewDeferred(func(*eventual.Deferred[int]) { t.Error("called") })
+		_ = d.Callback(1)
+		d.Cancel()
+		if v, err := outcome(t, d); v != 1 || err != nil {
+			t.Errorf("%v, %v", v, err)
+		}
+	})
+	t.Run("from the Result", func(t *testing.T) {
+		d := eventual.NewDeferred[int](nil)
+		r := d.Result()
+		r.Cancel()
+		if _, err := r.Wait(0); !errors.Is(err, eventual.ErrCanceled) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// manualClock is time that a test moves.
+type manualClock struct {
+	timers []*manualTimer
+}
+
+type manualTimer struct {
+	after time.Duration
+	f     func()
+}
+
+func (c *manualClock) Now() time.Time { return time.Time{} }
+func (c *manualClock) AfterFunc(d time.Duration, f func()) func() bool {
+	m := &manualTimer{d, f}
+	c.timers = append(c.timers, m)
+	return func() bool {
+		n := len(c.timers)
+		c.timers = slices.DeleteFunc(c.timers, func(o *manualTimer) bool { return o == m })
+		return len(c.timers) < n
+	}
+}
+
+func TestDeferred_D08_AddTimeout(t *testing.T) {
+	var c manualClock
+	d := eventual.NewDeferred[int](nil).AddTimeout(&c, time.Second)
+	c.timers[0].f()
+	if _, err := outcome(t, d); !errors.Is(err, eventual.ErrTimeout) {
+		t.Errorf("late: %v", err)
+	}
+	c = manualClock{}
+	d = eventual.NewDeferred[int](nil).AddTimeout(&c, time.Second)
+	_ = d.Callback(1)
+	if v, err := outcome(t, d); v != 1 || err != nil || len(c.timers) != 0 {
+		t.Errorf("in time: %v, %v, %d timers left", v, err, len(c.timers))
+	}
+	c = manualClock{}
+	d = eventual.NewDeferred[int](nil).AddTimeout(&c, time.Second)
+	d.Cancel()
+	if _, err := outcome(t, d); !errors.Is(err, eventual.ErrCanceled) {
+		t.Errorf("cancelled otherwise: %v", err)
+	}
+}
+
+func TestDeferred_D09_UnhandledFailureIsReportedOnce(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	defer eventual.OnUnhandled(func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, err.Error())
+	})()
+	count := func(s string) (n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, g := range got {
+			if strings.Contains(g, s) {
+				n++
+			}
+		}
+		return n
+	}
+	func() {
+		eventual.Fail[int](errors.New("nobody looked"))
+		d := eventual.Fail[int](errors.New("handled late"))
+		d.AddErrback(func(error) (int, error) { return 0, nil })
+		_, _ = eventual.Fail[int](errors.New("peeked")).Peek()
+		_, _ = eventual.Fail[int](errors.New("taken over")).Result().Wait(0)
+		eventual.DeferredList(eventual.ListOptions{ConsumeErrors: true}, eventual.Fail[int](errors.New("in a list")))
+	}()
+	collect(t, func() bool { return count("nobody looked") > 0 })
+	for range 3 {
+		runtime.GC()
+	}
+	if count("nobody looked") != 1 {
+		t.Errorf("reported %d times", count("nobody looked"))
+	}
+	for _, s := range []string{"handled late", "peeked", "taken over", "in a list"} {
+		if count(s) != 0 {
+			t.Errorf("%q was reported", s)
+		}
+	}
+}
+
+func TestDeferred_D10_Lists(t *testing.T) {
+	for _, o := range []eventual.ListOptions{
+		{}, {FireOnOneCallback: true}, {FireOnOneErrback: true}, {ConsumeErrors: true},
+		{FireOnOneCallback: true, FireOnOneErrback: true},
+		{FireOnOneCallback: true, ConsumeErrors: true},
+		{FireOnOneErrback: true, ConsumeErrors: true},
+		{FireOnOneCallback: true, FireOnOneErrback: true, ConsumeErrors: true},
+	} {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			a, b, c := eventual.NewDeferred[int](nil), eventual.NewDeferred[int](nil), eventual.NewDeferred[int](nil)
+			list := eventual.DeferredList(o, a, b, c)
+			_ = b.Errback(errBoom)
+			_, early := list.Peek()
+			if early != o.FireOnOneErrback {
+				t.Fatalf("fired by a failure: %v", early)
+			}
+			_ = c.Callback(3)
+			_, early = list.Peek()
+			if early != (o.FireOnOneErrback || o.FireOnOneCallback) {
+				t.Fatalf("fired by a value: %v", early)
+			}
+			_ = a.Callback(1)
+			all, err := outcome(t, list)
+			switch {
+			case o.FireOnOneErrback:
+				if !errors.Is(err, errBoom) || !strings.Contains(err.Error(), "deferred 1") {
+					t.Errorf("%v", err)
+				}
+			case o.FireOnOneCallback:
+				if !errors.Is(all[0].Err, eventual.ErrPending) || all[2].Value != 3 {
+					t.Errorf("%v", all)
+				}
+			default:
+				if all[0].Value != 1 || !errors.Is(all[1].Err, errBoom) || all[2].Value != 3 {
+					t.Errorf("%v", all)
+				}
+			}
+			if _, err := outcome(t, b); (err == nil) != o.ConsumeErrors {
+				t.Errorf("the member's failure afterwards: %v", err)
+			}
+		})
+	}
+	if all, err := outcome(t, eventual.DeferredList[int](eventual.ListOptions{})); len(all) != 0 || err != nil {
+		t.Errorf("empty list: %v, %v", all, err)
+	}
+}
+
+func TestDeferred_D10_GatherAndRace(t *testing.T) {
+	a, b := eventual.NewDeferred[int](nil), eventual.NewDeferred[int](nil)
+	g := eventual.GatherResults(a, b)
+	_, _ = b.Callback(2), a.Callback(1)
+	if vs, err := outcome(t, g); !slices.Equal(vs, []int{1, 2}) || err != nil {
+		t.Errorf("gather: %v, %v", vs, err)
+	}
+	var cancelled atomic.Int32
+	pending := func() *eventual.Deferred[int] {
+		return eventual.NewDeferred(func(*eventual.Deferred[int]) { cancelled.Add(1) })
+	}
+	g = eventual.GatherResults(pending(), eventual.Fail[int](errBoom), pending())
+	if _, err := outcome(t, g); !errors.Is(err, errBoom) || cancelled.Load() != 2 {
+		t.Errorf("gather of a failure: %v, %d cancelled", err, cancelled.Load())
+	}
+	cancelled.Store(0)
+	r := eventual.Race(eventual.Fail[int](errBoom), pending(), eventual.Succeed(5), pending())
+	if w, err := outcome(t, r); w != (eventual.Winner[int]{Index: 2, Value: 5}) || err != nil || cancelled.Load() != 2 {
+		t.Errorf("race: %v, %v, %d cancelled", w, err, cancelled.Load())
+	}
+	other := errors.New("other")
+	r = eventual.Race(eventual.Fail[int](errBoom), eventual.Fail[int](other))
+	if _, err := outcome(t, r); !errors.Is(err, errBoom) || !errors.Is(err, other) {
+		t.Errorf("race without a winner: %v", err)
+	}
+	if _, err := outcome(t, eventual.Race[int]()); err == nil {
+		t.Error("a race of nothing succeeded")
+	}
+	for name, d := range map[string]interface{ Cancel() }{
+		"list": eventual.DeferredList(eventual.ListOptions{ConsumeErrors: true}, pending(), pending()), "gather": eventual.GatherResults(pending(), pending()), "race": eventual.Race(pending(), pending()),
+	} {
+		cancelled.Store(0)
+		d.Cancel()
+		if cancelled.Load() != 2 {
+			t.Errorf("cancelling the %s cancelled %d members", name, cancelled.Load())
+		}
+	}
+}
+
+func TestDeferred_D11_LockAndSemaphore(t *testing.T) {
+	sem, err := eventual.NewSemaphore(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := eventual.NewSemaphore(0); err == nil {
+		t.Error("a semaphore of nothing")
+	}
+	for name, c := range map[string]struct {
+		l eventual.Locker
+		n int
+	}{"lock": {new(eventual.Lock), 1}, "semaphore": {sem, 2}} {
+		t.Run(name, func(t *testing.T) {
+			var order []int
+			var waiting []*eventual.Deferred[struct{}]
+			for i := range c.n + 3 {
+				waiting = append(waiting, c.l.Acquire().AddCallback(func(struct{}) (struct{}, error) {
+					order = append(order, i)
+					return struct{}{}, nil
+				}))
+			}
+			waiting[c.n].Cancel()
+			for range c.n + 2 {
+				if err := c.l.Release(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.l.Release(); !errors.Is(err, eventual.ErrNotHeld) {
+				t.Errorf("released once too often: %v", err)
+			}
+			want := []int{0, 1, 2, 3, 4}[:c.n+3]
+			want = slices.DeleteFunc(want, func(i int) bool { return i == c.n })
+			if !slices.Equal(order, want) {
+				t.Errorf("order %v, want %v", order, want)
+			}
+			for range c.n { // every way out gives the token back
+				_, _ = eventual.Run(c.l, func() *eventual.Deferred[int] { return eventual.Fail[int](errBoom) }).Peek()
+				_, _ = eventual.Run(c.l, func() *eventual.Deferred[int] { panic("bang") }).Peek()
+			}
+			if v, err := outcome(t, eventual.Run(c.l, func() *eventual.Deferred[int] { return eventual.Succeed(1) })); v != 1 || err != nil {
+				t.Errorf("%v, %v", v, err)
+			}
+		})
+	}
+}
+
+func TestDeferred_D11_Queue(t *testing.T) {
+	q := eventual.Queue[int]{Size: 2, Backlog: 2}
+	_, _ = q.Put(1), q.Put(2)
+	if err := q.Put(3); !errors.Is(err, eventual.ErrQueueOverflow) {
+		t.Errorf("overflow: %v", err)
+	}
+	for want := 1; want <= 2; want++ {
+		if v, _ := outcome(t, q.Get()); v != want {
+			t.Errorf("got %d, want %d", v, want)
+		}
+	}
+	a, b := q.Get(), q.Get()
+	if _, err := outcome(t, q.Get()); !errors.Is(err, eventual.ErrQueueUnderflow) {
+		t.Errorf("underflow: %v", err)
+	}
+	a.Cancel()
+	_ = q.Put(5)
+	if v, _ := outcome(t, b); v != 5 {
+		t.Errorf("after a cancel: %d", v)
+	}
+}
+
+func BenchmarkDeferredLink(b *testing.B) {
+	const links = 1000
+	b.ReportAllocs()
+	add := plus(1)
+	for b.Loop() {
+		d := eventual.NewDeferred[int](nil)
+		for range links {
+			d.AddCallback(add)
+		}
+		_ = d.Callback(0)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*links), "ns/link")
+}

@@ -1,0 +1,77 @@
+package eventual
+
+import (
+	"errors"
+	"slices"
+	"sync"
+)
+
+var (
+	// ErrQueueOverflow says that a Queue holds as many values as it may.
+	ErrQueueOverflow = errors.New("eventual: queue overflow")
+	// ErrQueueUnderflow says that as many callers wait for values of a Queue as
+	// may.
+	ErrQueueUnderflow = errors.New("eventual: queue underflow")
+)
+
+// Queue hands values from those who put them to those who get them, both in the
+// order in which they came. Nobody blocks: to get is a Deferred. The zero value
+// is an empty queue without bounds. It is Twisted's DeferredQueue.
+type Queue[T any] struct {
+	Size    int // values that may wait; 0: any number. Not to be changed after first use
+	Backlog int // callers that may wait; 0: any number. Not to be changed after first use
+
+	mu      sync.Mutex // guards what follows; no Deferred is fired under it
+	values  []T
+	waiting []*Deferred[T]
+}
+
+// Put hands v to the first who waits, or keeps it. It returns [ErrQueueOverflow]
+// if Size values are kept already.
+func (q *Queue[T]) Put(v T) error {
+	for {
+		q.mu.Lock()
+		if len(q.waiting) == 0 {
+			defer q.mu.Unlock()
+			if q.Size > 0 && len(q.values) >= q.Size {
+				return ErrQueueOverflow
+			}
+			q.values = append(q.values, v)
+			return nil
+		}
+		next := q.waiting[0]
+		q.waiting = slices.Delete(q.waiting, 0, 1)
+		q.mu.Unlock()
+		if next.give(v) {
+			return nil
+		}
+	}
+}
+
+// Get returns a Deferred that fires with the next value. Cancelling it takes the
+// caller out of the line. It has failed with [ErrQueueUnderflow] if Backlog
+// callers wait already.
+func (q *Queue[T]) Get() *Deferred[T] {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.values) > 0 {
+		v := q.values[0]
+		q.values = slices.Delete(q.values, 0, 1)
+		return Succeed(v)
+	}
+	if q.Backlog > 0 && len(q.waiting) >= q.Backlog {
+		return Fail[T](ErrQueueUnderflow)
+	}
+	d := NewDeferred(q.leave)
+	q.waiting = append(q.waiting, d)
+	return d
+}
+
+// leave is the canceller of one who waits.
+func (q *Queue[T]) leave(d *Deferred[T]) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if i := slices.Index(q.waiting, d); i >= 0 {
+		q.waiting = slices.Delete(q.waiting, i, i+1)
+	}
+}
