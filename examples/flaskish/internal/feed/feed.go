@@ -1,0 +1,63 @@
+// Package feed is a stand-in for the ECB's server: it replays real trading days
+// on the loopback interface, so that the program works, and its rates move,
+// without a network.
+package feed
+
+import (
+	"bytes"
+	_ "embed" // the history
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/trestle-go/trestle/examples/flaskish/internal/ecb"
+)
+
+//go:embed eurofxref-hist-90d.xml
+var history []byte
+
+// Path is where the daily file is served.
+const Path = "/stats/eurofxref/eurofxref-daily.xml"
+
+// Replay serves one day after the other, the oldest first, and begins again
+// after the last. Each GET that is not answered with 304 goes on by a day.
+type Replay struct {
+	days []ecb.Day // oldest first
+
+	mu   sync.Mutex // guards next; nothing is called under it
+	next int
+}
+
+// NewReplay returns a Replay of the embedded history.
+func NewReplay() (*Replay, error) {
+	days, err := ecb.Parse(bytes.NewReader(history))
+	if err != nil {
+		return nil, fmt.Errorf("feed: embedded history: %w", err)
+	}
+	slices.Reverse(days)
+	return &Replay{days: days}, nil
+}
+
+// Days returns the days that are replayed, the oldest first.
+func (p *Replay) Days() []ecb.Day { return p.days }
+
+// ServeHTTP answers GET of the daily file.
+func (p *Replay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != Path {
+		http.NotFound(w, r)
+		return
+	}
+	p.mu.Lock()
+	day := p.days[p.next]
+	if r.Method == http.MethodGet {
+		p.next = (p.next + 1) % len(p.days)
+	}
+	p.mu.Unlock()
+	var body bytes.Buffer
+	_ = day.Write(&body) // a Buffer takes everything
+	w.Header().Set("Content-Type", "text/xml")
+	w.Header().Set("ETag", `"`+day.Date.Format(time.DateOnly)+`"`)
+	http.ServeContent(w, r, "", day.Date.Add(15*time.Hour), bytes.NewReader(body.Bytes()))
+}
