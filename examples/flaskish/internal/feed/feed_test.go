@@ -1,0 +1,32 @@
+package feed
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/trestle-go/trestle/examples/flaskish/internal/ecb"
+)
+
+func TestReplayGoesOnByADayAndBeginsAgain(t *testing.T) {
+	p, err := NewReplay()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Days()) != 61 {
+		t.Fatalf("%d days", len(p.Days()))
+	}
+	for i := range len(p.Days()) + 2 {
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, Path, nil))
+		days, err := ecb.Parse(w.Body)
+		if want := p.Days()[i%61]; err != nil || !days[0].Date.Equal(want.Date) {
+			t.Fatalf("request %d: %v, %v; want %v", i, days, err, want.Date)
+		}
+	}
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/other", nil))
+	if w.Code != http.StatusNotFound {
+		t.Errorf("other path: %d", w.Code)
+	}
+}
