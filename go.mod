@@ -4,12 +4,8 @@ go 1.26.0
 
 require (
 	github.com/petermattis/goid v0.0.0-20260820044319-269ab09b5261
+	github.com/shopspring/decimal v1.6.0
 	go.uber.org/goleak v1.3.0
+	golang.org/x/sys v0.49.0
 	pgregory.net/rapid v1.3.0
-)
-
-require (
-	github.com/shopspring/decimal v1.6.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 )
