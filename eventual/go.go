@@ -2,6 +2,7 @@ package eventual
 
 import (
 	"context"
+	"errors"
 
 	"github.com/trestle-go/trestle/internal/funcname"
 )
@@ -9,11 +10,16 @@ import (
 // Go runs fn on a new goroutine, which ends when fn does. The ctx of fn derives
 // from ctx and is cancelled by the result's Cancel.
 func Go[T any](ctx context.Context, fn func(context.Context) (T, error)) *Result[T] {
+	if ctx == nil || fn == nil {
+		return Failed[T](errGoNil)
+	}
 	g := &goWork[T]{fn: fn}
 	g.Init(ctx, g)
 	go g.run()
 	return g.Result()
 }
+
+var errGoNil = errors.New("eventual: Go: nil ctx or function")
 
 type goWork[T any] struct {
 	Promise[T]
