@@ -19,7 +19,7 @@ type Co struct {
 	awaiting  eventual.Pending
 	wait      uint64 // number of the current suspension; a wake-up for another is stale
 	suspended bool
-	refused   int         // suspensions refused while it is unwound
+	refused   int         // suspensions refused because it is to end
 	unwatch   func() bool // from parent
 }
 
@@ -103,10 +103,17 @@ func (co *Co) ready() error {
 	if co.thread == nil || park.ID() != co.thread.id {
 		return errElsewhere
 	}
-	return co.interrupted()
+	if err := co.interrupted(); err != nil {
+		return co.refuse(err)
+	}
+	return nil
 }
 
+// interrupted returns why the coroutine is to end, if it is.
 func (co *Co) interrupted() error {
+	if co.r.loop.stopping {
+		return co.r.errStopped
+	}
 	if co.ctx.Err() != nil {
 		return context.Cause(co.ctx)
 	}

@@ -192,29 +192,25 @@ func (r *Reactor) unwindCoroutines() {
 	cs.idle = nil
 }
 
-// patience is how often a coroutine that is being unwound may ask for the turn
-// back, each time getting ErrStopped, before it is ended by a Goexit.
+// patience is how often a coroutine that was cancelled, or is being unwound, may
+// ask for the turn to be taken from it, each time getting the reason why not,
+// before it is ended by a Goexit: it would hold the reactor for ever.
 const patience = 100
 
 // suspend hands the turn back and returns when the coroutine has it again. The
 // error says that it was cancelled or that the reactor stops.
 func (co *Co) suspend() error {
-	if co.r.loop.stopping {
-		return co.unwinding()
-	}
 	co.watch()
 	co.suspended = true
 	co.thread.yield(suspended)
 	co.suspended = false
-	if co.r.loop.stopping {
-		return co.unwinding()
-	}
 	return co.interrupted()
 }
 
-func (co *Co) unwinding() error {
+// refuse counts what ready refuses.
+func (co *Co) refuse(why error) error {
 	if co.refused++; co.refused == patience {
 		runtime.Goexit()
 	}
-	return co.r.errStopped
+	return why
 }

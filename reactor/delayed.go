@@ -145,7 +145,12 @@ func (r *Reactor) DelayedCalls() []*DelayedCall {
 }
 
 // Now is the time on the reactor's clock: the monotonic clock of the machine.
-func (r *Reactor) Now() time.Time { return time.Now() }
+func (r *Reactor) Now() time.Time {
+	if r.hand != nil {
+		return r.base.Add(r.clock())
+	}
+	return time.Now()
+}
 
 // AfterFunc is CallLater in the form of an [eventual.Clock].
 func (r *Reactor) AfterFunc(d time.Duration, f func()) (stop func() bool) {
@@ -153,4 +158,9 @@ func (r *Reactor) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 }
 
 // clock is the time since New, monotonic; reading it is cheaper than time.Now.
-func (r *Reactor) clock() time.Duration { return time.Since(r.base) }
+func (r *Reactor) clock() time.Duration {
+	if r.hand != nil {
+		return time.Duration(r.hand.now.Load())
+	}
+	return time.Since(r.base)
+}

@@ -30,6 +30,7 @@ type loopState struct {
 	local      []task // submitted by callbacks on the loop's own goroutine
 	ran        uint64 // callbacks since the last publish
 	stopping   bool   // callbacks may submit no more
+	once       bool   // return when there is nothing to do, instead of sleeping
 	coroutines coroutines
 }
 
@@ -96,6 +97,10 @@ func (r *Reactor) serve() (stopped bool) {
 		}
 		if l.next == len(l.batch) && !r.refill() {
 			r.publish()
+			if l.once {
+				running = false
+				return true
+			}
 			r.park()
 			continue
 		}

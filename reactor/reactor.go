@@ -34,6 +34,7 @@ type Reactor struct {
 	component  string // its name in errors and reports
 	errStopped error
 	done       chan struct{} // closed when it has stopped
+	hand       *handDriven   // nil unless package reactortest drives it
 
 	inbox  inbox
 	timers timers

@@ -156,6 +156,20 @@ func (r *Reactor) stopTimers() (left []task) {
 	return left
 }
 
+// first returns when the first call is due.
+func (t *timers) first() (when time.Duration, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for len(t.heap) > 0 && !t.heap[0].live() {
+		t.heap.pop()
+		t.dead--
+	}
+	if len(t.heap) == 0 {
+		return 0, false
+	}
+	return t.heap[0].when, true
+}
+
 // pending counts the calls still to come.
 func (t *timers) pending() int {
 	t.mu.Lock()
