@@ -2,9 +2,11 @@ package reactor_test
 
 import (
 	"context"
+	"iter"
 	"testing"
 	"time"
 
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/reactor"
 )
 
@@ -146,7 +148,7 @@ func BenchmarkCallLaterFired(b *testing.B) {
 	for b.Loop() {
 		r.CallLater(0, f)
 	}
-	for len(r.DelayedCalls()) > 1_000_000 {
+	for r.Stats().Timers > 1_000_000 {
 		_, _ = reactor.RunInReactor(context.Background(), r, one).Wait(time.Minute)
 	}
 }
@@ -168,4 +170,61 @@ func BenchmarkCallLaterCancel(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*cap(calls)), "ns/cancel")
+}
+
+func BenchmarkAwaitFired(b *testing.B) {
+	r := startReactor(b, reactor.Config{StallThreshold: -1})
+	fired := eventual.Of(1)
+	_, err := reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) {
+		for b.Loop() {
+			if _, err := reactor.Await(co, fired); err != nil {
+				return 0, err
+			}
+		}
+		return 0, nil
+	}).Wait(time.Hour)
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func BenchmarkAwaitUnfired(b *testing.B) {
+	r := startReactor(b, reactor.Config{StallThreshold: -1})
+	b.ReportAllocs()
+	_, err := reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) {
+		for b.Loop() {
+			d := eventual.NewDeferred[int](nil)
+			_ = r.Call(func() { _ = d.Callback(1) })
+			if _, err := reactor.Await(co, d); err != nil {
+				return 0, err
+			}
+		}
+		return 0, nil
+	}).Wait(time.Hour)
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// The yardstick of awaits: one step of iter.Pull is two switches.
+func BenchmarkIterPullStep(b *testing.B) {
+	next, stop := iter.Pull(func(yield func(int) bool) {
+		for yield(1) {
+		}
+	})
+	defer stop()
+	for b.Loop() {
+		next()
+	}
+}
+
+func BenchmarkInline(b *testing.B) {
+	r := startReactor(b, reactor.Config{StallThreshold: -1})
+	b.ReportAllocs()
+	body := func(co *reactor.Co) (int, error) { return 1, nil }
+	for b.Loop() {
+		if _, err := reactor.Inline(context.Background(), r, body).Wait(time.Minute); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

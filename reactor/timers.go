@@ -102,11 +102,11 @@ func (r *Reactor) runTimers() {
 		if r.attn.Load()&attnMark != 0 {
 			r.attn.And(^attnMark)
 		}
-		late, what := r.takeDue(now, limit)
+		when, what := r.takeDue(now, limit)
 		if what == nil {
 			break
 		}
-		r.lag.Record(late)
+		r.lag.Record(r.clock() - when)
 		r.loop.ran++
 		what.run()
 	}
@@ -119,8 +119,8 @@ func (r *Reactor) runTimers() {
 }
 
 // takeDue takes out the first entry if it was scheduled up to limit and is due at
-// now, and says how late it is.
-func (r *Reactor) takeDue(now time.Duration, limit uint64) (late time.Duration, what task) {
+// now.
+func (r *Reactor) takeDue(now time.Duration, limit uint64) (when time.Duration, what task) {
 	t := &r.timers
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -131,7 +131,7 @@ func (r *Reactor) takeDue(now time.Duration, limit uint64) (late time.Duration, 
 		}
 		t.heap.pop()
 		if first.live() {
-			return now - first.when, first.call.takeLocked()
+			return first.when, first.call.takeLocked()
 		}
 		t.dead--
 	}

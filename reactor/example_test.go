@@ -1,0 +1,95 @@
+package reactor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/reactor"
+)
+
+func ExampleRunInReactor() {
+	r := reactor.New(reactor.Config{Name: "example"})
+	r.Start()
+	defer r.Stop(context.Background())
+
+	visits := 0 // only ever touched on the reactor: no lock
+	visit := func(context.Context) (int, error) { visits++; return visits, nil }
+
+	for range 2 {
+		fmt.Println(reactor.RunInReactor(context.Background(), r, visit).Wait(time.Second))
+	}
+	// Output:
+	// 1 <nil>
+	// 2 <nil>
+}
+
+func ExampleInline() {
+	r := reactor.New(reactor.Config{Name: "example"})
+	r.Start()
+	defer r.Stop(context.Background())
+
+	fetch := func(ctx context.Context) (string, error) { return "page", nil } // blocks, so it gets a goroutine
+	res := reactor.Inline(context.Background(), r, func(co *reactor.Co) (string, error) {
+		page, err := reactor.Await(co, eventual.Go(co.Context(), fetch)) // the reactor goes on meanwhile
+		if err != nil {
+			return "", err
+		}
+		if err := co.Sleep(time.Millisecond); err != nil {
+			return "", err
+		}
+		return "got " + page, nil
+	})
+	fmt.Println(res.Wait(time.Second))
+	// Output: got page <nil>
+}
+
+func ExampleWaitFor() {
+	r := reactor.New(reactor.Config{Name: "example"})
+	r.Start()
+	defer r.Stop(context.Background())
+
+	_, err := reactor.WaitFor(context.Background(), r, 10*time.Millisecond, func(ctx context.Context) (int, error) {
+		<-ctx.Done() // the timeout cancels the work
+		return 0, ctx.Err()
+	})
+	fmt.Println(errors.Is(err, eventual.ErrTimeout))
+	// Output: true
+}
+
+func ExampleLoopingCall() {
+	r := reactor.New(reactor.Config{Name: "example"})
+	r.Start()
+	defer r.Stop(context.Background())
+
+	var l *reactor.LoopingCall
+	runs := 0
+	l = reactor.NewLoopingCall(r, func(t *reactor.Tick) error {
+		if runs++; runs == 3 {
+			l.Stop()
+		}
+		return nil
+	}, reactor.LoopOptions{})
+	_, err := l.Start(context.Background(), time.Millisecond, true).Wait(time.Second)
+	fmt.Println(runs, err)
+	// Output: 3 <nil>
+}
+
+func ExampleReactor_CallLater() {
+	r := reactor.New(reactor.Config{Name: "example"})
+	r.Start()
+	defer r.Stop(context.Background())
+
+	done := make(chan struct{})
+	r.CallLater(2*time.Millisecond, func() { fmt.Println("second"); close(done) })
+	r.CallLater(time.Millisecond, func() { fmt.Println("first") })
+	never := r.CallLater(time.Hour, func() { fmt.Println("never") })
+	fmt.Println(never.Cancel())
+	<-done
+	// Output:
+	// true
+	// first
+	// second
+}

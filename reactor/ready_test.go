@@ -1,0 +1,234 @@
+//go:build unix
+
+package reactor_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/reactor"
+)
+
+// tcpPair returns two ends of a real connection.
+func tcpPair(t *testing.T) (a, b *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dialed, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = dialed.Close(), accepted.Close() })
+	return dialed.(*net.TCPConn), accepted.(*net.TCPConn)
+}
+
+func TestReactor_R14_AddReader(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	a, b := tcpPair(t)
+	got := make(chan string, 16)
+	read := func() {
+		buf := make([]byte, 3) // leaves some: called again
+		n, err := a.Read(buf)
+		if err != nil {
+			got <- err.Error()
+			return
+		}
+		got <- string(buf[:n])
+	}
+	remove, err := r.AddReader(a, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Write([]byte("abcdef")); err != nil {
+		t.Fatal(err)
+	}
+	if s := <-got + <-got; s != "abcdef" {
+		t.Errorf("read %q", s)
+	}
+	remove()
+	remove()
+	if _, err := b.Write([]byte("xyz")); err != nil {
+		t.Fatal(err)
+	}
+	on(t, r, func() {})
+	select {
+	case s := <-got:
+		t.Errorf("called after remove: %q", s)
+	default:
+	}
+	// The connection is as it was: no deadline is left, and what came is there.
+	buf := make([]byte, 3)
+	if _, err := io.ReadFull(a, buf); err != nil || string(buf) != "xyz" {
+		t.Errorf("%q, %v", buf, err)
+	}
+	// What is there before the watch begins is seen too.
+	if _, err := b.Write([]byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	if remove, err = r.AddReader(a, read); err != nil {
+		t.Fatal(err)
+	}
+	if s := <-got; s != "old" {
+		t.Errorf("read %q", s)
+	}
+	remove()
+}
+
+func TestReactor_R14_AddWriter(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	pr, pw, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pr.Close()
+	defer pw.Close()
+	full := make([]byte, 1<<20)
+	if err := pw.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	filled, err := pw.Write(full)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("filling the pipe: %v", err)
+	}
+	_ = pw.SetWriteDeadline(time.Time{})
+	writable := make(chan struct{}, 1)
+	remove, err := r.AddWriter(pw, func() {
+		select {
+		case writable <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	on(t, r, func() {})
+	select {
+	case <-writable:
+		t.Error("a full pipe is writable")
+	default:
+	}
+	if _, err := io.CopyN(io.Discard, pr, int64(filled)); err != nil {
+		t.Fatal(err)
+	}
+	<-writable
+	remove()
+}
+
+func TestReactor_R14_RemovedFromItsOwnCallback(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	a, b := tcpPair(t)
+	calls := make(chan struct{}, 16)
+	var remove func()
+	on(t, r, func() {
+		var err error
+		remove, err = r.AddReader(a, func() {
+			calls <- struct{}{}
+			remove()
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := b.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	<-calls
+	on(t, r, func() {})
+	if len(calls) != 0 {
+		t.Error("called again")
+	}
+}
+
+func TestReactor_R14_ClosedDescriptorIsReported(t *testing.T) {
+	log := new(logged)
+	r := startReactor(t, reactor.Config{Logger: log.logger()})
+	a, _ := tcpPair(t)
+	if _, err := r.AddReader(a, func() { t.Error("called") }); err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	for end := time.Now().Add(soon); !strings.Contains(log.String(), "no longer watched"); {
+		if time.Now().After(end) {
+			t.Fatal("not reported")
+		}
+		on(t, r, func() {})
+	}
+	if n := strings.Count(log.String(), "no longer watched"); n != 1 {
+		t.Errorf("reported %d times", n)
+	}
+	if _, err := r.AddReader(nil, func() {}); err == nil {
+		t.Error("nil connection accepted")
+	}
+}
+
+func TestReactor_R14_StopEndsTheWatch(t *testing.T) {
+	r := reactor.New(reactor.Config{})
+	r.Start()
+	a, b := tcpPair(t)
+	if _, err := r.AddReader(a, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(a, make([]byte, 1)); err != nil {
+		t.Errorf("the connection cannot be read after Stop: %v", err)
+	}
+	if _, err := r.AddReader(a, func() {}); !errors.Is(err, eventual.ErrStopped) {
+		t.Errorf("AddReader after Stop: %v", err)
+	}
+}
+
+func TestReactor_R15_OnSignal(t *testing.T) {
+	// What was in force before: this channel.
+	before := make(chan os.Signal, 4)
+	signal.Notify(before, syscall.SIGUSR1)
+	defer signal.Stop(before)
+	r := startReactor(t, reactor.Config{})
+	got := make(chan error, 4)
+	stop := r.OnSignal(func(s os.Signal) {
+		pending, _ := eventual.New[int](nil)
+		_, err := pending.Wait(time.Hour)
+		if s != syscall.SIGUSR1 {
+			err = errors.New(s.String())
+		}
+		got <- err
+	}, syscall.SIGUSR1)
+	send := func() {
+		t.Helper()
+		if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+		<-before
+	}
+	send()
+	if err := <-got; !errors.Is(err, eventual.ErrWaitInReactor) {
+		t.Errorf("not on the reactor's goroutine, or another signal: %v", err)
+	}
+	stop()
+	stop()
+	send()
+	on(t, r, func() {})
+	if len(got) != 0 {
+		t.Error("called after stop")
+	}
+}
