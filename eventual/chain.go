@@ -22,7 +22,12 @@ func ThenDeferred[T, U any](d *Deferred[T], f func(T) (U, error)) *Deferred[U] {
 // over. Cancelling it cancels whichever of the two is pending.
 func Chain[T, U any](d *Deferred[T], f func(T) *Deferred[U]) *Deferred[U] {
 	var inner atomic.Pointer[Deferred[U]]
+	var wanted atomic.Bool // a cancel came while d had fired and inner was not there yet
 	out := &Deferred[U]{upstream: func() cancelStep {
+		if in := inner.Load(); in != nil {
+			return in
+		}
+		wanted.Store(true)
 		if in := inner.Load(); in != nil {
 			return in
 		}
@@ -35,8 +40,12 @@ func Chain[T, U any](d *Deferred[T], f func(T) *Deferred[U]) *Deferred[U] {
 			return true
 		}
 		in, err := call(func() (*Deferred[U], error) { return f(v), nil }, func(err error) { out.fireInto(zero, err, w) })
-		if err == nil && in == nil {
+		switch {
+		case err != nil:
+		case in == nil:
 			err = errNilDeferred
+		case in == out:
+			err = errOwnDeferred
 		}
 		if err != nil {
 			out.fireInto(zero, err, w)
@@ -48,6 +57,9 @@ func Chain[T, U any](d *Deferred[T], f func(T) *Deferred[U]) *Deferred[U] {
 			return true
 		}}) {
 			w.push(in)
+		}
+		if wanted.Load() {
+			in.Cancel()
 		}
 		return true
 	}})

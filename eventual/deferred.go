@@ -16,21 +16,23 @@ import (
 // called by any goroutine, and callbacks of one Deferred never overlap.
 //
 // A failure that reaches the end of the chain and is still there when the
-// Deferred becomes garbage is reported, see [OnUnhandled]. Make one with
+// Deferred becomes garbage is reported, see [OnUnhandled], unless it is that of a
+// cancel. Make one with
 // [NewDeferred], [Succeed], [Fail] or [Maybe]; the zero value is a pending one
 // without a canceller.
 type Deferred[T any] struct {
 	paused atomic.Int32 // Pauses not taken back; the chain stands still while positive
 
-	mu        sync.Mutex // guards all that follows; no callback runs under it
-	links     []chainLink[T]
-	state     deferredState
-	draining  bool // a goroutine is running the chain; it alone uses batch, at and the outcome then
-	late      bool // cancelled before it fired: one Callback or Errback more is not an error
-	failure   *failure
-	canceller func(*Deferred[T])
-	upstream  func() cancelStep // for one that a chain feeds: whom a cancel goes to instead
-	watchers  []func()          // of OnDone
+	mu          sync.Mutex // guards all that follows; no callback runs under it
+	links       []chainLink[T]
+	state       deferredState
+	draining    bool // a goroutine is running the chain; it alone uses batch, at and the outcome then
+	late        bool // cancelled before it fired: one Callback or Errback more is not an error
+	failure     *failure
+	canceller   func(*Deferred[T])
+	upstream    func() cancelStep // for one that a chain feeds: whom a cancel goes to instead
+	watchers    *link             // of OnDone, in order
+	lastWatcher *link
 
 	batch []chainLink[T]
 	at    int
@@ -195,8 +197,14 @@ func (d *Deferred[T]) OnDone(f func()) {
 		contain(f)
 		return
 	}
-	d.watchers = append(d.watchers, f)
-	d.mu.Unlock()
+	defer d.mu.Unlock()
+	l := &link{call: f}
+	if d.watchers == nil {
+		d.watchers = l
+	} else {
+		d.lastWatcher.next = l
+	}
+	d.lastWatcher = l
 }
 
 // Peek returns the outcome if d has fired and its chain has run dry. A failure
@@ -207,7 +215,7 @@ func (d *Deferred[T]) Peek() (Outcome[T], bool) {
 	if !d.dryLocked() {
 		return Outcome[T]{}, false
 	}
-	d.handledLocked()
+	d.seenLocked()
 	return Outcome[T]{d.value, d.err}, true
 }
 
@@ -215,10 +223,9 @@ func (d *Deferred[T]) dryLocked() bool {
 	return d.state == fired && !d.draining && len(d.links) == 0 && len(d.batch) == 0 && d.paused.Load() == 0
 }
 
-func (d *Deferred[T]) handledLocked() {
+func (d *Deferred[T]) seenLocked() {
 	if d.failure != nil {
 		d.failure.seen.Store(true)
-		d.failure = nil
 	}
 }
 

@@ -10,18 +10,21 @@ var errNilErrback = errors.New("eventual: Errback with a nil error")
 // worklist holds the Deferreds whose chains are to be run. Whatever a chain
 // fires on its own account goes here instead of up the stack, so that a million
 // Deferreds behind each other need no more stack than one.
-type worklist struct{ next []drainer }
+type worklist struct {
+	next []drainer
+	at   int // the first that was not begun
+}
 
 type drainer interface{ drain(w *worklist) }
 
 func (w *worklist) push(d drainer) { w.next = append(w.next, d) }
 
 func (w *worklist) run() {
-	for at := 0; at < len(w.next); at++ {
-		d := w.next[at]
-		w.next[at] = nil
-		if at == len(w.next)-1 { // the usual case: use the place again
-			w.next, at = w.next[:0], -1
+	for w.at < len(w.next) {
+		d := w.next[w.at]
+		w.next[w.at] = nil
+		if w.at++; w.at == len(w.next) { // the usual case: use the place again
+			w.next, w.at = w.next[:0], 0
 		}
 		d.drain(w)
 	}
@@ -44,28 +47,48 @@ func (d *Deferred[T]) drain(w *worklist) {
 	}
 	d.draining = true
 	d.mu.Unlock()
-	for !d.runBatch(w) {
+	d.runDry(w)
+}
+
+// runDry runs the chain until it is dry, and tells those who want to know, or
+// until it is paused.
+func (d *Deferred[T]) runDry(w *worklist) {
+	var dry *link
+	for stopped := false; !stopped; {
+		stopped, dry = d.runBatch(w)
 	}
+	if dry == nil {
+		return
+	}
+	told := false
+	defer func() {
+		if !told { // a function ended this goroutine; what is on the list is run all the same
+			w.run()
+		}
+	}()
+	tell(dry)
+	told = true
 }
 
 // runBatch runs links until the chain is dry or paused, or one panics. A link
 // that ends the goroutine with Goexit ends nothing else: the rest is run from the
 // deferred function.
-func (d *Deferred[T]) runBatch(w *worklist) (stopped bool) {
+func (d *Deferred[T]) runBatch(w *worklist) (stopped bool, dry *link) {
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
 		var zero T
-		d.value = zero
+		d.value, d.err = zero, nil
 		if p := recover(); p != nil {
 			d.err = Recovered(p)
 			return
 		}
-		d.err = ErrGoexit
-		for !d.runBatch(w) {
+		if d.batch[d.at-1].forward == nil { // else the failure is that of whom it forwards to
+			d.err = ErrGoexit
 		}
+		d.runDry(w)
 		w.run()
 	}()
 	for {
@@ -77,9 +100,9 @@ func (d *Deferred[T]) runBatch(w *worklist) (stopped bool) {
 			d.at++
 			d.step(l, w)
 		}
-		if d.refill() {
+		if stopped, dry := d.refill(); stopped {
 			returned = true
-			return true
+			return true, dry
 		}
 	}
 }
@@ -109,13 +132,15 @@ func (d *Deferred[T]) handled() {
 		return
 	}
 	d.mu.Lock()
-	d.handledLocked()
+	d.seenLocked()
+	d.failure = nil // what comes next is another failure
 	d.mu.Unlock()
 }
 
 // refill takes the links that were added. It reports true when there is nothing
-// to run, or the chain is paused, having given up the draining.
-func (d *Deferred[T]) refill() (stopped bool) {
+// to run, or the chain is paused, having given up the draining. dry are those to
+// be told that the chain is dry.
+func (d *Deferred[T]) refill() (stopped bool, dry *link) {
 	d.mu.Lock()
 	if d.paused.Load() > 0 {
 		d.links = append(d.batch[d.at:len(d.batch):len(d.batch)], d.links...)
@@ -124,23 +149,23 @@ func (d *Deferred[T]) refill() (stopped bool) {
 		again := d.paused.Load() == 0
 		d.draining = again
 		d.mu.Unlock()
-		return !again
+		return !again, nil
+	}
+	if d.at < len(d.batch) { // an Unpause came before this goroutine had noticed the Pause
+		d.mu.Unlock()
+		return false, nil
 	}
 	d.batch, d.at, d.links = d.links, 0, nil
 	if len(d.batch) > 0 {
 		d.mu.Unlock()
-		return false
+		return false, nil
 	}
 	d.batch, d.draining = nil, false
-	watchers := d.watchers
-	d.watchers = nil
+	dry, d.watchers, d.lastWatcher = d.watchers, nil, nil
 	if d.err != nil && d.failure == nil && !errors.Is(d.err, ErrCanceled) {
 		d.failure = &failure{err: d.err, component: "a Deferred"}
 		runtime.AddCleanup(d, (*failure).report, d.failure)
 	}
 	d.mu.Unlock()
-	for _, f := range watchers {
-		contain(f)
-	}
-	return true
+	return true, dry
 }

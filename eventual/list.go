@@ -10,7 +10,10 @@ import (
 // when the list did.
 var ErrPending = errors.New("eventual: not done yet")
 
-var errNilDeferred = errors.New("eventual: callback returned a nil Deferred")
+var (
+	errNilDeferred = errors.New("eventual: callback returned a nil Deferred")
+	errOwnDeferred = errors.New("eventual: callback returned the Deferred that waits for it")
+)
 
 // ListOptions say when a [DeferredList] fires and what it does with failures.
 type ListOptions struct {

@@ -63,7 +63,12 @@ func Run[T any](l Locker, f func() *Deferred[T]) *Deferred[T] {
 		if err != nil {
 			d = Fail[T](err)
 		}
-		return d.AddBoth(func(v T, err error) (T, error) { return v, errors.Join(err, l.Release()) })
+		return d.AddBoth(func(v T, err error) (T, error) {
+			if released := l.Release(); released != nil {
+				err = errors.Join(err, released)
+			}
+			return v, err
+		})
 	})
 }
 
@@ -71,7 +76,9 @@ func Run[T any](l Locker, f func() *Deferred[T]) *Deferred[T] {
 // between, so nobody who comes later can take it.
 type line struct {
 	mu      sync.Mutex // guards what follows; no Deferred is fired under it
-	held    int
+	held    int        // tokens that holders have, those owed included
+	owed    int        // tokens given back and not yet given on
+	telling bool       // a release is telling waiters
 	waiting []*Deferred[struct{}]
 }
 
@@ -96,23 +103,53 @@ func (l *line) leave(d *Deferred[struct{}]) {
 	}
 }
 
+// release gives one token on.
 func (l *line) release() error {
-	for {
-		l.mu.Lock()
-		if l.held == 0 {
+	l.mu.Lock()
+	if l.held == l.owed {
+		l.mu.Unlock()
+		return ErrNotHeld
+	}
+	l.owed++
+	l.mu.Unlock()
+	l.tell()
+	return nil
+}
+
+// tell gives the tokens that are owed to those in line. A waiter that releases
+// while it is told, as it does when its work is done at once, leaves the next to
+// the call that tells it: a long line needs no deep stack.
+func (l *line) tell() {
+	l.mu.Lock()
+	if l.telling {
+		l.mu.Unlock()
+		return
+	}
+	l.telling = true
+	finished := false
+	defer func() {
+		if !finished { // a callback ended this goroutine; the others are told all the same
+			l.mu.Lock()
+			l.telling = false
 			l.mu.Unlock()
-			return ErrNotHeld
+			l.tell()
 		}
+	}()
+	for l.owed > 0 {
+		l.owed--
 		if len(l.waiting) == 0 {
 			l.held--
-			l.mu.Unlock()
-			return nil
+			continue
 		}
 		next := l.waiting[0]
 		l.waiting = slices.Delete(l.waiting, 0, 1)
 		l.mu.Unlock()
-		if next.give(struct{}{}) {
-			return nil
+		taken := next.give(struct{}{})
+		l.mu.Lock()
+		if !taken {
+			l.owed++
 		}
 	}
+	l.telling, finished = false, true
+	l.mu.Unlock()
 }
