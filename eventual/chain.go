@@ -6,14 +6,14 @@ import "sync/atomic"
 // of d is passed on. It takes the failure of d over. Cancelling it cancels d.
 func ThenDeferred[T, U any](d *Deferred[T], f func(T) (U, error)) *Deferred[U] {
 	out := &Deferred[U]{upstream: func() cancelStep { return d }}
-	d.add(chainLink[T]{forward: func(v T, err error, w *worklist) bool {
+	d.add(forward[T](func(v T, err error, w *worklist) bool {
 		var u U
 		if err == nil {
 			u, err = call(func() (U, error) { return f(v) }, func(err error) { out.fireInto(u, err, w) })
 		}
 		out.fireInto(u, err, w)
 		return true
-	}})
+	}))
 	return out
 }
 
@@ -33,7 +33,7 @@ func Chain[T, U any](d *Deferred[T], f func(T) *Deferred[U]) *Deferred[U] {
 		}
 		return d
 	}}
-	d.add(chainLink[T]{forward: func(v T, err error, w *worklist) bool {
+	d.add(forward[T](func(v T, err error, w *worklist) bool {
 		var zero U
 		if err != nil {
 			out.fireInto(zero, err, w)
@@ -52,17 +52,17 @@ func Chain[T, U any](d *Deferred[T], f func(T) *Deferred[U]) *Deferred[U] {
 			return true
 		}
 		inner.Store(in)
-		if in.append(chainLink[U]{forward: func(u U, err error, w *worklist) bool {
+		if in.append(forward[U](func(u U, err error, w *worklist) bool {
 			out.fireInto(u, err, w)
 			return true
-		}}) {
+		})) {
 			w.push(in)
 		}
 		if wanted.Load() {
 			in.Cancel()
 		}
 		return true
-	}})
+	}))
 	return out
 }
 

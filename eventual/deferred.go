@@ -49,15 +49,6 @@ const (
 	fired
 )
 
-// chainLink is one step of the chain: of the first three a user's function that
-// is there; forward is our own and gets the list of what is to be run next.
-type chainLink[T any] struct {
-	cb      func(T) (T, error)
-	eb      func(error) (T, error)
-	both    func(T, error) (T, error)
-	forward func(T, error, *worklist) (handled bool)
-}
-
 // NewDeferred returns a Deferred that has not fired. canceller, which may be nil,
 // is called once by the first Cancel before it has fired; it may fire it.
 func NewDeferred[T any](canceller func(*Deferred[T])) *Deferred[T] {
@@ -133,23 +124,23 @@ func (d *Deferred[T]) set(v T, err error) (run, ok bool) {
 
 // AddCallback appends cb for the values; failures pass it by. It returns d.
 func (d *Deferred[T]) AddCallback(cb func(T) (T, error)) *Deferred[T] {
-	return d.add(chainLink[T]{cb: cb})
+	return d.add(callback[T](cb))
 }
 
 // AddErrback appends eb for the failures; values pass it by. It returns d.
 func (d *Deferred[T]) AddErrback(eb func(error) (T, error)) *Deferred[T] {
-	return d.add(chainLink[T]{eb: eb})
+	return d.add(errback[T](eb))
 }
 
 // AddCallbacks appends cb for the values and eb for the failures of what came
 // before, as one step: eb does not see the failure of cb. It returns d.
 func (d *Deferred[T]) AddCallbacks(cb func(T) (T, error), eb func(error) (T, error)) *Deferred[T] {
-	return d.add(chainLink[T]{cb: cb, eb: eb})
+	return d.add(pair[T]{cb, eb})
 }
 
 // AddBoth appends f for values and failures. It returns d.
 func (d *Deferred[T]) AddBoth(f func(T, error) (T, error)) *Deferred[T] {
-	return d.add(chainLink[T]{both: f})
+	return d.add(both[T](f))
 }
 
 func (d *Deferred[T]) add(l chainLink[T]) *Deferred[T] {
@@ -162,9 +153,10 @@ func (d *Deferred[T]) add(l chainLink[T]) *Deferred[T] {
 // append adds l and reports whether the chain is to be run now.
 func (d *Deferred[T]) append(l chainLink[T]) (run bool) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.links = append(d.links, l)
-	return d.state == fired && !d.draining
+	run = d.state == fired && !d.draining
+	d.mu.Unlock()
+	return run
 }
 
 // Pause lets the chain stand still after the callback that is running, until each
@@ -233,9 +225,9 @@ func (d *Deferred[T]) seenLocked() {
 // at this point. It takes the failure over; cancelling it cancels d.
 func (d *Deferred[T]) Result() *Result[T] {
 	r, settle := New[T](d.Cancel)
-	d.add(chainLink[T]{forward: func(v T, err error, _ *worklist) bool {
+	d.add(forward[T](func(v T, err error, _ *worklist) bool {
 		settle(v, err)
 		return true
-	}})
+	}))
 	return r
 }

@@ -85,7 +85,7 @@ func (d *Deferred[T]) runBatch(w *worklist) (stopped bool, dry *link) {
 			d.err = Recovered(p)
 			return
 		}
-		if d.batch[d.at-1].forward == nil { // else the failure is that of whom it forwards to
+		if _, forwards := d.batch[d.at-1].(forward[T]); !forwards { // else the failure is that of whom it forwards to
 			d.err = ErrGoexit
 		}
 		d.runDry(w)
@@ -96,33 +96,13 @@ func (d *Deferred[T]) runBatch(w *worklist) (stopped bool, dry *link) {
 			if d.paused.Load() > 0 {
 				break
 			}
-			l := &d.batch[d.at]
+			l := d.batch[d.at]
 			d.at++
-			d.step(l, w)
+			l.step(d, w)
 		}
 		if stopped, dry := d.refill(); stopped {
 			returned = true
 			return true, dry
-		}
-	}
-}
-
-// step applies one link to the outcome.
-func (d *Deferred[T]) step(l *chainLink[T], w *worklist) {
-	switch {
-	case d.err == nil && l.cb != nil:
-		d.value, d.err = l.cb(d.value)
-	case d.err != nil && l.eb != nil:
-		d.handled()
-		d.value, d.err = l.eb(d.err)
-	case l.both != nil:
-		d.handled()
-		d.value, d.err = l.both(d.value, d.err)
-	case l.forward != nil:
-		if l.forward(d.value, d.err, w) && d.err != nil {
-			d.handled()
-			var zero T
-			d.value, d.err = zero, nil
 		}
 	}
 }

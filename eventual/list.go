@@ -38,7 +38,7 @@ func DeferredList[T any](o ListOptions, ds ...*Deferred[T]) *Deferred[[]Outcome[
 	var mu sync.Mutex // guards outcomes and left; nothing is called under it
 	left := len(ds)
 	for i, d := range ds {
-		d.add(chainLink[T]{forward: func(v T, err error, w *worklist) bool {
+		d.add(forward[T](func(v T, err error, w *worklist) bool {
 			mu.Lock()
 			outcomes[i] = Outcome[T]{v, err}
 			left--
@@ -55,7 +55,7 @@ func DeferredList[T any](o ListOptions, ds ...*Deferred[T]) *Deferred[[]Outcome[
 				out.fireInto(all, nil, w)
 			}
 			return o.ConsumeErrors
-		}})
+		}))
 	}
 	return out
 }
@@ -95,7 +95,7 @@ func Race[T any](ds ...*Deferred[T]) *Deferred[Winner[T]] {
 	errs := make([]error, len(ds))
 	left := len(ds)
 	for i, d := range ds {
-		d.add(chainLink[T]{forward: func(v T, err error, w *worklist) bool {
+		d.add(forward[T](func(v T, err error, w *worklist) bool {
 			if err == nil {
 				if out.fireInto(Winner[T]{i, v}, nil, w) {
 					cancelMembers(ds)
@@ -111,7 +111,7 @@ func Race[T any](ds ...*Deferred[T]) *Deferred[Winner[T]] {
 				out.fireInto(Winner[T]{}, errors.Join(errs...), w)
 			}
 			return true
-		}})
+		}))
 	}
 	return out
 }

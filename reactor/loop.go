@@ -4,6 +4,7 @@ import (
 	"runtime/trace"
 
 	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/funcname"
 	"github.com/trestle-go/trestle/internal/park"
 )
 
@@ -27,6 +28,7 @@ const timersPerTurn = 64
 type loopState struct {
 	batch      []task // being run, from next on
 	next       int
+	current    task   // that runs, or ran last
 	local      []task // submitted by callbacks on the loop's own goroutine
 	ran        uint64 // callbacks since the last publish
 	stopping   bool   // callbacks may submit no more
@@ -63,7 +65,7 @@ func (r *Reactor) serveAll() {
 	defer func() {
 		park.Leave(id)
 		if !ended {
-			r.log().Error("reactor: callback called runtime.Goexit", "reactor", r.cfg.Name)
+			r.log().Error("reactor: callback called runtime.Goexit", "reactor", r.cfg.Name, "call", origin(r.loop.current))
 			go r.serveAll() // ended by Stop, as this one would have been
 		}
 	}()
@@ -86,7 +88,7 @@ func (r *Reactor) serve() (stopped bool) {
 		r.attn.Or(attnTimer) // due timers may have been left
 		if v := recover(); v != nil {
 			r.panics.Add(1)
-			r.log().Error("reactor: callback panicked", "reactor", r.cfg.Name, "panic", eventual.Recovered(v))
+			r.log().Error("reactor: callback panicked", "reactor", r.cfg.Name, "call", origin(r.loop.current), "panic", eventual.Recovered(v))
 		}
 	}()
 	l := &r.loop
@@ -105,6 +107,7 @@ func (r *Reactor) serve() (stopped bool) {
 			continue
 		}
 		t := l.batch[l.next]
+		l.current = t
 		l.next++
 		if l.next == len(l.batch) && l.next > 1 && len(l.local) == 0 {
 			r.attn.And(^attnLocal)
@@ -152,6 +155,17 @@ func (r *Reactor) attend() (stop bool) {
 		r.runTimers()
 	}
 	return false
+}
+
+// origin names the function that t was submitted as, and where it is written.
+func origin(t task) string {
+	switch t := t.(type) {
+	case call:
+		return funcname.Describe(funcname.PC(t))
+	case interface{ Func() uintptr }:
+		return funcname.Describe(t.Func())
+	}
+	return ""
 }
 
 // publish makes the loop's own counts visible to Stats.

@@ -254,7 +254,7 @@ func TestReactor_R12_PanicsAndGoexitEndOnlyThemselves(t *testing.T) {
 			t.Errorf("the goroutine that took over does not refuse waits: %v", err)
 		}
 	})
-	for _, want := range []string{"call bang", "timer bang", "Goexit", "reactor=p"} {
+	for _, want := range []string{"call bang", "timer bang", "Goexit", "reactor=p", "(reactor_test.go:"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not have %q", want)
 		}

@@ -198,7 +198,7 @@ func (r *Reactor) teardown() {
 	r.abortAll(l.batch[l.next:])
 	r.abortAll(r.swap(l.local))
 	r.swap(nil)
-	l.batch, l.local, l.next = nil, nil, 0
+	l.batch, l.local, l.next, l.current = nil, nil, 0, nil
 	for _, t := range r.stopTimers() {
 		t.abort(r.errStopped)
 	}

@@ -108,6 +108,7 @@ func (r *Reactor) runTimers() {
 		}
 		r.lag.Record(r.clock() - when)
 		r.loop.ran++
+		r.loop.current = what
 		what.run()
 	}
 	t.mu.Lock()
