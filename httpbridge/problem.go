@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -49,9 +50,7 @@ func (p *Problem) title() string {
 // ServeHTTP sends the problem. It is not to be cached.
 func (p *Problem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	doc := make(map[string]any, len(p.Extensions)+5)
-	for name, v := range p.Extensions {
-		doc[name] = v
-	}
+	maps.Copy(doc, p.Extensions)
 	doc["type"], doc["title"], doc["status"] = p.Type, p.title(), p.status()
 	if p.Type == "" {
 		doc["type"] = "about:blank"

@@ -168,8 +168,10 @@ func origin(t task) string {
 	return ""
 }
 
-// publish makes the loop's own counts visible to Stats.
+// publish makes the loop's own counts visible to Stats, and lets go of what ran
+// last.
 func (r *Reactor) publish() {
+	r.loop.current = nil
 	if r.loop.ran != 0 {
 		r.callbacks.Add(r.loop.ran)
 		r.loop.ran = 0

@@ -1,12 +1,11 @@
 package reactor
 
 import (
-	"bytes"
-	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/trestle-go/trestle/internal/goroutine"
 )
 
 // watchdog notices a callback that holds the loop. It asks the loop, by a bit of
@@ -102,27 +101,10 @@ func (r *Reactor) reportStall(atLeast time.Duration) {
 	r.log().Warn("reactor: callback holds the reactor", "reactor", r.cfg.Name, "for_at_least", atLeast, "stack", stack)
 }
 
-// stack returns the stack of whatever has the loop's turn. It stops the world for
-// a moment, and is for reports only.
+// stack returns the stack of whatever has the loop's turn.
 func (r *Reactor) stack() string {
-	all := make([]byte, 1<<16)
-	for {
-		n := runtime.Stack(all, true)
-		if n < len(all) {
-			all = all[:n]
-			break
-		}
-		all = make([]byte, 2*len(all))
+	if id := r.coID.Load(); id != 0 {
+		return goroutine.Stack(id)
 	}
-	id := r.coID.Load()
-	if id == 0 {
-		id = r.loopID.Load()
-	}
-	head := fmt.Appendf(nil, "goroutine %d [", id)
-	for block := range bytes.SplitSeq(all, []byte("\n\n")) {
-		if bytes.HasPrefix(block, head) {
-			return string(block)
-		}
-	}
-	return ""
+	return goroutine.Stack(r.loopID.Load())
 }

@@ -41,7 +41,7 @@ func HTTPFetch(client *http.Client, url string) func(context.Context) (Fetched, 
 		if err != nil {
 			return Fetched{}, err
 		}
-		defer resp.Body.Close()
+		defer func() { _ = resp.Body.Close() }() // everything was read, or is not wanted
 		switch resp.StatusCode {
 		case http.StatusOK:
 		case http.StatusNotModified:

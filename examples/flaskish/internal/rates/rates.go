@@ -119,11 +119,9 @@ func (t Table) Convert(from, to, amount string) (Conversion, error) {
 	if b.Date.Before(a.Date) {
 		c.Date = b.Date
 	}
-	switch {
-	case a.Currency == Euro:
+	c.Rate = show(rate, 0)
+	if a.Currency == Euro {
 		c.Rate = b.Text // published, not derived
-	default:
-		c.Rate = show(rate, 0)
 	}
 	c.Result = show(new(big.Rat).Mul(n.Rat(), rate), 2)
 	return c, nil

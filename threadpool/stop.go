@@ -1,0 +1,127 @@
+package threadpool
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/funcname"
+	"github.com/trestle-go/trestle/internal/goroutine"
+	"github.com/trestle-go/trestle/internal/park"
+)
+
+// Stop refuses new jobs and waits until all that were accepted have run. When ctx
+// is done first, jobs that wait in the queue end with [eventual.ErrStopped], the
+// ctx of those that run is cancelled, and Stop returns an [*eventual.StopError]
+// that names them; the workers end when their jobs do. A second Stop waits for
+// the same, as long as its own ctx allows. Called by a job of the pool, Stop does
+// not wait for that job: it refuses new jobs and returns nil.
+func (p *Pool) Stop(ctx context.Context) error {
+	if ctx == nil {
+		return p.errorf("Stop: nil ctx")
+	}
+	p.mu.Lock()
+	var wake []*worker
+	if p.state == created {
+		// What waits runs, as if the pool had been started.
+		p.state = draining
+		wake = p.growLocked()
+	}
+	p.state = max(p.state, draining)
+	wake = append(wake, p.settleLocked()...)
+	p.mu.Unlock()
+	wakeAll(wake)
+	if h, ok := park.Current(park.ID()).(workerHook); ok && h.w.p == p {
+		return nil
+	}
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return p.giveUp()
+	}
+}
+
+// giveUp ends what can be ended when Stop's time is up.
+func (p *Pool) giveUp() error {
+	p.mu.Lock()
+	p.state = stopped
+	left := p.queue.take(p.queue.len(), nil)
+	for w := range p.workers {
+		left = append(left, w.giveBack()...)
+	}
+	senders := p.senders
+	p.senders = nil
+	var wake []*worker
+	for len(p.idle) > 0 {
+		wake = append(wake, p.popIdleLocked())
+	}
+	running := p.runningLocked()
+	p.mu.Unlock()
+	p.life.End(p.errStopped)
+	for _, e := range left {
+		e.task.refuse(p.errStopped)
+	}
+	for _, s := range senders {
+		s.task.refuse(p.errStopped)
+		s.accepted <- p.errStopped
+	}
+	wakeAll(wake)
+	p.mu.Lock()
+	wake = p.settleLocked()
+	p.mu.Unlock()
+	wakeAll(wake)
+	if len(running) == 0 {
+		return nil
+	}
+	return &eventual.StopError{Component: p.component, Running: withStacks(running)}
+}
+
+// observed is a job that runs, and the goroutine it runs on.
+type observed struct {
+	eventual.Running
+	id int64
+}
+
+// withStacks stops the world for each, so it is for reports, and under no lock.
+func withStacks(jobs []observed) []eventual.Running {
+	out := make([]eventual.Running, len(jobs))
+	for i, job := range jobs {
+		out[i] = job.Running
+		out[i].Stack = goroutine.Stack(job.id)
+	}
+	return out
+}
+
+// runningLocked lists the jobs that run, those that wait for something included,
+// the oldest first.
+func (p *Pool) runningLocked() (jobs []observed) {
+	now := p.clock()
+	for w := range p.workers {
+		if job, ok := w.running(now); ok {
+			jobs = append(jobs, job)
+		}
+	}
+	slices.SortFunc(jobs, func(a, b observed) int { return int(b.Age - a.Age) })
+	return jobs
+}
+
+// running describes the worker's job.
+func (w *worker) running(now time.Duration) (observed, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.current == nil {
+		return observed{}, false
+	}
+	return observed{eventual.Running{
+		Name:      "job",
+		Age:       now - w.began,
+		Submitted: funcname.Describe(w.current.Func()),
+	}, w.id}, true
+}

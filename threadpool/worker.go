@@ -1,0 +1,276 @@
+package threadpool
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/trestle-go/trestle/internal/park"
+)
+
+// batch is how many jobs a worker takes at once when many wait: enough to make
+// the pool's lock cheap, few enough that one slow job does not hold many up. What
+// it has not begun is given back when it waits or its job takes long, and taken by
+// those who find nothing else.
+const batch = 8
+
+// worker is a goroutine, and with LockOSThread a thread, that runs jobs. It holds
+// a slot while it runs or looks for one:
+//
+//	looking -> running -> looking        the slot is its own
+//	looking -> idle -> looking           it has none while idle
+//	running -> waiting -> running        it lends the slot while its job waits
+//	looking -> gone
+type worker struct {
+	p      *Pool
+	wakeup chan struct{} // one slot; made by the worker's goroutine's creator
+	timer  *time.Timer   // of the idle timeout; owned by the worker
+
+	slot bool // it holds a slot; guarded by p.mu
+	idle bool // it is on p.idle; guarded by p.mu
+
+	mu       sync.Mutex // guards what follows; nothing happens under it
+	id       int64      // of its goroutine
+	mine     []entry    // taken and not begun; in room
+	room     []entry    // of batch entries, empty
+	shares   bool       // it took several at once, counted in p.spare
+	current  task       // that runs; nil between jobs
+	began    time.Duration
+	reported bool // current, as slow
+}
+
+func (w *worker) wake() { w.wakeup <- struct{}{} }
+
+// main is the worker's goroutine. If a job ends it with Goexit, another goroutine
+// goes on in its place, with the same slot.
+func (w *worker) main() {
+	p := w.p
+	if p.cfg.LockOSThread {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	}
+	id := park.Enter(workerHook{w})
+	w.mu.Lock()
+	w.id = id
+	w.mu.Unlock()
+	if err := p.startThread(); err != nil {
+		park.Leave(id)
+		p.workerFailed(w, err)
+		return
+	}
+	returned := false
+	defer func() {
+		p.stopThread()
+		park.Leave(id)
+		if returned {
+			return
+		}
+		w.finish()
+		go w.main() // ends as this one would have
+	}()
+	w.runBatch() // what a goroutine that ended has left
+	for w.next() {
+		w.runBatch()
+	}
+	returned = true
+}
+
+// runBatch runs what the worker has taken.
+func (w *worker) runBatch() {
+	p := w.p
+	now := p.clock()
+	for {
+		e := w.advance(now)
+		if e.task == nil {
+			return
+		}
+		if e.at != 0 {
+			p.waitTimes.Record(now - e.at)
+		}
+		e.task.run()
+		end := p.clock()
+		if e.at != 0 {
+			p.runTimes.Record(end - now)
+		}
+		now = end
+	}
+}
+
+// advance ends the job that ran and begins the next of the worker's own, if there
+// is one.
+func (w *worker) advance(now time.Duration) (e entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.current = nil
+	if len(w.mine) == 0 {
+		return entry{}
+	}
+	e, w.mine[0] = w.mine[0], entry{}
+	w.mine = w.mine[1:]
+	if w.shares {
+		w.p.spare.Add(-1)
+	}
+	w.current, w.began, w.reported = e.task, now, false
+	return e
+}
+
+func (w *worker) finish() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.current = nil
+}
+
+// giveBack returns what the worker has not begun, for others.
+func (w *worker) giveBack() []entry {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	es := w.mine
+	w.mine = nil
+	if w.shares {
+		w.p.spare.Add(-int64(len(es)))
+	}
+	return es
+}
+
+// next finds something to do; it reports false when the worker is to end.
+func (w *worker) next() bool {
+	for {
+		found, end, expires, wake := w.look()
+		wakeAll(wake)
+		switch {
+		case found:
+			return true
+		case end:
+			return false
+		}
+		if !w.sleep(expires) && w.expired() {
+			return false
+		}
+	}
+}
+
+// look takes jobs if it can and otherwise puts the worker among the idle.
+func (w *worker) look() (found, end, expires bool, wake []*worker) {
+	p := w.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.slot {
+		wanted := len(p.resuming) > 0 || p.slots > p.max || p.state == stopped
+		if !wanted && w.takeLocked() {
+			return true, false, false, nil
+		}
+		p.releaseLocked(w)
+		wake = p.handOnLocked()
+	}
+	if p.quietLocked() || len(p.workers)-p.lent > p.max || p.state == stopped {
+		return false, true, false, append(wake, p.endLocked(w)...)
+	}
+	w.idle = true
+	p.idle = append(p.idle, w)
+	return false, false, len(p.workers) > p.min, wake
+}
+
+// takeLocked takes a share of the queue or, if that is empty, of what another
+// worker has not begun.
+func (w *worker) takeLocked() bool {
+	p := w.p
+	n := 1
+	if backlog := p.queue.len() / (len(p.workers) + 1); backlog > 1 {
+		n = min(backlog, batch)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.room == nil {
+		w.room = make([]entry, 0, batch)
+	}
+	w.mine = p.queue.take(n, w.room)
+	w.shares = len(w.mine) > 1
+	if w.shares {
+		p.spare.Add(int64(len(w.mine)))
+	}
+	if len(w.mine) > 0 {
+		p.admitLocked()
+		return true
+	}
+	if p.spare.Load() == 0 {
+		return false
+	}
+	for victim := range p.workers {
+		if victim == w {
+			continue
+		}
+		if stolen := victim.steal(); stolen.task != nil {
+			w.mine = append(w.mine, stolen)
+			return true
+		}
+	}
+	return false
+}
+
+// steal takes the last of what w has not begun.
+func (w *worker) steal() (e entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last := len(w.mine) - 1; w.shares && last >= 0 {
+		e, w.mine[last] = w.mine[last], entry{}
+		w.mine = w.mine[:last]
+		w.p.spare.Add(-1)
+	}
+	return e
+}
+
+// spins is how often a locked thread looks again before it parks: to wake a
+// thread costs far more than that.
+const spins = 20
+
+// sleep parks until somebody wakes the worker; it reports false when the idle
+// timeout struck first.
+func (w *worker) sleep(expires bool) (woken bool) {
+	if w.p.cfg.LockOSThread {
+		for range spins {
+			runtime.Gosched()
+			select {
+			case <-w.wakeup:
+				return true
+			default:
+			}
+		}
+	}
+	if !expires {
+		<-w.wakeup
+		return true
+	}
+	if w.timer == nil {
+		w.timer = time.NewTimer(w.p.cfg.IdleTimeout)
+	} else {
+		w.timer.Reset(w.p.cfg.IdleTimeout)
+	}
+	defer w.timer.Stop()
+	select {
+	case <-w.wakeup:
+		return true
+	case <-w.timer.C:
+		return false
+	}
+}
+
+// expired takes a worker whose idle timeout struck out of the pool, unless it is
+// needed after all.
+func (w *worker) expired() bool {
+	p := w.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !w.idle { // somebody is waking it
+		p.mu.Unlock()
+		<-w.wakeup
+		p.mu.Lock()
+		return false
+	}
+	p.idle = slices.Delete(p.idle, slices.Index(p.idle, w), slices.Index(p.idle, w)+1)
+	w.idle = false
+	if len(p.workers) <= p.min {
+		return false // looks again, without a slot, and idles on
+	}
+	delete(p.workers, w)
+	return true
+}
