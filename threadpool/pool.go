@@ -45,6 +45,7 @@ type Pool struct {
 	resuming []*worker   // that wait for a slot to go on with after a wait, the first in front
 	slots    int         // held by workers that run, or look for, a job; never more than max
 	lent     int         // workers that gave theirs while they wait
+	leaving  int         // workers that are ending
 	refusing error       // why no worker can be had; nil if one can
 	alarm    *time.Timer // of the slow-job watch; nil unless it is set
 
@@ -109,7 +110,7 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 	if p.state == running {
 		wake = p.growLocked()
 		// Idle workers look at the sizes again when they wake.
-		for surplus := len(p.workers) - p.lent - p.max; surplus > 0 && len(p.idle) > 0; surplus-- {
+		for surplus := p.stayingLocked() - p.lent - p.max; surplus > 0 && len(p.idle) > 0; surplus-- {
 			wake = append(wake, p.popIdleLocked())
 		}
 	}
@@ -130,7 +131,7 @@ func (p *Pool) growLocked() (wake []*worker) {
 			wake = append(wake, w)
 		}
 	}
-	for len(p.workers) < p.min && p.slots < p.max {
+	for p.stayingLocked() < p.min && p.slots < p.max {
 		p.spawnLocked()
 	}
 	return wake
@@ -199,15 +200,8 @@ func (p *Pool) quietLocked() bool {
 	return p.state >= draining && p.queue.len() == 0 && p.slots == 0 && p.lent == 0 && len(p.resuming) == 0 && len(p.senders) == 0
 }
 
-// endLocked takes w out of the pool, and the idle with it if that was the last
-// that a stopping pool waited for.
-func (p *Pool) endLocked(w *worker) (wake []*worker) {
-	delete(p.workers, w)
-	return p.settleLocked()
-}
-
-// settleLocked ends a stopping pool that has nothing left to do. It returns the
-// idle workers, who end when they wake.
+// settleLocked sees a stopping pool that has nothing left to do to its end. It
+// returns the idle workers, who end when they wake.
 func (p *Pool) settleLocked() (wake []*worker) {
 	if !p.quietLocked() {
 		return nil
@@ -215,13 +209,18 @@ func (p *Pool) settleLocked() (wake []*worker) {
 	for len(p.idle) > 0 {
 		wake = append(wake, p.popIdleLocked())
 	}
-	select {
-	case <-p.done:
-	default:
-		close(p.done)
+	if len(p.workers) == 0 {
+		select {
+		case <-p.done:
+		default:
+			close(p.done)
+		}
 	}
 	return wake
 }
+
+// stayingLocked is how many workers have not made up their mind to end.
+func (p *Pool) stayingLocked() int { return len(p.workers) - p.leaving }
 
 func wakeAll(ws []*worker) {
 	for _, w := range ws {

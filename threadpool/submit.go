@@ -32,13 +32,19 @@ func DeferToThread[T any](ctx context.Context, p *Pool, fn func(context.Context)
 // CallInThread has f called by a worker of p. It returns an error if f is not
 // accepted, as DeferToThread does. Nobody waits for f: its panic is logged.
 func (p *Pool) CallInThread(ctx context.Context, f func(context.Context)) error {
-	return p.CallMultipleInThread(ctx, f)
+	if err := p.check("CallInThread", ctx == nil, f == nil); err != nil {
+		return err
+	}
+	c := &calls{p: p, one: [1]func(context.Context){f}}
+	c.fs = c.one[:]
+	c.Init(ctx, c)
+	return p.submit(ctx, c)
 }
 
 // CallMultipleInThread has fs called by one worker of p, one after the other in
 // the same job. A panic ends only the function that panicked.
 func (p *Pool) CallMultipleInThread(ctx context.Context, fs ...func(context.Context)) error {
-	if err := p.check("CallInThread", ctx == nil, slices.ContainsFunc(fs, func(f func(context.Context)) bool { return f == nil })); err != nil {
+	if err := p.check("CallMultipleInThread", ctx == nil, slices.ContainsFunc(fs, func(f func(context.Context)) bool { return f == nil })); err != nil {
 		return err
 	}
 	if len(fs) == 0 {
@@ -218,6 +224,8 @@ type calls struct {
 	eventual.Promise[struct{}]
 	p  *Pool
 	fs []func(context.Context)
+
+	one [1]func(context.Context) // what fs is, if it is one: saves an allocation
 }
 
 func (c *calls) run() {

@@ -46,7 +46,8 @@ func (p *Pool) workerFailed(w *worker, err error) {
 	p.mu.Lock()
 	p.queue.putBack(w.giveBack()) // of a goroutine that ended before this one
 	p.releaseLocked(w)
-	wake := p.endLocked(w)
+	delete(p.workers, w)
+	wake := p.settleLocked()
 	var left []entry
 	var senders []*sender
 	if len(p.workers) == 0 {

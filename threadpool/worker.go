@@ -63,6 +63,7 @@ func (w *worker) main() {
 		p.stopThread()
 		park.Leave(id)
 		if returned {
+			p.gone(w)
 			return
 		}
 		w.finish()
@@ -162,12 +163,13 @@ func (w *worker) look() (found, end, expires bool, wake []*worker) {
 		p.releaseLocked(w)
 		wake = p.handOnLocked()
 	}
-	if p.quietLocked() || len(p.workers)-p.lent > p.max || p.state == stopped {
-		return false, true, false, append(wake, p.endLocked(w)...)
+	if p.quietLocked() || p.stayingLocked()-p.lent > p.max || p.state == stopped {
+		p.leaving++
+		return false, true, false, append(wake, p.settleLocked()...)
 	}
 	w.idle = true
 	p.idle = append(p.idle, w)
-	return false, false, len(p.workers) > p.min, wake
+	return false, false, p.stayingLocked() > p.min, wake
 }
 
 // takeLocked takes a share of the queue or, if that is empty, of what another
@@ -219,21 +221,27 @@ func (w *worker) steal() (e entry) {
 	return e
 }
 
-// spins is how often a locked thread looks again before it parks: to wake a
-// thread costs far more than that.
-const spins = 20
+// How often a worker looks again before it parks: somebody who just got a result
+// often has the next job, and waking a goroutine costs more than looking. Waking a
+// thread costs far more still.
+const (
+	spins       = 2
+	lockedSpins = 20
+)
 
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
 func (w *worker) sleep(expires bool) (woken bool) {
+	n := spins
 	if w.p.cfg.LockOSThread {
-		for range spins {
-			runtime.Gosched()
-			select {
-			case <-w.wakeup:
-				return true
-			default:
-			}
+		n = lockedSpins
+	}
+	for range n {
+		runtime.Gosched()
+		select {
+		case <-w.wakeup:
+			return true
+		default:
 		}
 	}
 	if !expires {
@@ -268,9 +276,19 @@ func (w *worker) expired() bool {
 	}
 	p.idle = slices.Delete(p.idle, slices.Index(p.idle, w), slices.Index(p.idle, w)+1)
 	w.idle = false
-	if len(p.workers) <= p.min {
+	if p.stayingLocked() <= p.min {
 		return false // looks again, without a slot, and idles on
 	}
-	delete(p.workers, w)
+	p.leaving++
 	return true
+}
+
+// gone takes a worker that has ended out of the pool.
+func (p *Pool) gone(w *worker) {
+	p.mu.Lock()
+	delete(p.workers, w)
+	p.leaving--
+	wake := p.settleLocked()
+	p.mu.Unlock()
+	wakeAll(wake)
 }
