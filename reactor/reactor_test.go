@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/logtest"
 	"github.com/trestle-go/trestle/reactor"
 )
 
@@ -227,8 +228,8 @@ func TestReactor_R05_TriggerThatIgnoresItsCtx(t *testing.T) {
 }
 
 func TestReactor_R12_PanicsAndGoexitEndOnlyThemselves(t *testing.T) {
-	log := new(logged)
-	r := startReactor(t, reactor.Config{Name: "p", Logger: log.logger()})
+	log := new(logtest.Log)
+	r := startReactor(t, reactor.Config{Name: "p", Logger: log.Logger()})
 	on(t, r, func() {})
 	after := 0
 	for _, f := range []func(){func() { panic("call bang") }, runtime.Goexit, func() { after++ }} {
@@ -265,8 +266,8 @@ func TestReactor_R12_PanicsAndGoexitEndOnlyThemselves(t *testing.T) {
 }
 
 func TestReactor_R13_StallIsReportedWhileItStalls(t *testing.T) {
-	log := new(logged)
-	r := startReactor(t, reactor.Config{Logger: log.logger(), StallThreshold: 20 * time.Millisecond})
+	log := new(logtest.Log)
+	r := startReactor(t, reactor.Config{Logger: log.Logger(), StallThreshold: 20 * time.Millisecond})
 	release, reported := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(reported)
@@ -300,8 +301,8 @@ func holdUp(release chan struct{}) { <-release }
 func holdUpCo(release chan struct{}) { <-release }
 
 func TestReactor_R13_ManyShortCallbacksAreNoStall(t *testing.T) {
-	log := new(logged)
-	r := startReactor(t, reactor.Config{Logger: log.logger(), StallThreshold: 50 * time.Millisecond})
+	log := new(logtest.Log)
+	r := startReactor(t, reactor.Config{Logger: log.Logger(), StallThreshold: 50 * time.Millisecond})
 	var spin func(n int)
 	end := time.Now().Add(300 * time.Millisecond)
 	done := make(chan struct{})

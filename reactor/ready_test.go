@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/logtest"
 	"github.com/trestle-go/trestle/reactor"
 )
 
@@ -156,8 +157,8 @@ func TestReactor_R14_RemovedFromItsOwnCallback(t *testing.T) {
 }
 
 func TestReactor_R14_ClosedDescriptorIsReported(t *testing.T) {
-	log := new(logged)
-	r := startReactor(t, reactor.Config{Logger: log.logger()})
+	log := new(logtest.Log)
+	r := startReactor(t, reactor.Config{Logger: log.Logger()})
 	a, _ := tcpPair(t)
 	if _, err := r.AddReader(a, func() { t.Error("called") }); err != nil {
 		t.Fatal(err)

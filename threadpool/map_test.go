@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/logtest"
 	"github.com/trestle-go/trestle/threadpool"
 )
 
@@ -112,8 +113,8 @@ func TestMap_FromAWorker(t *testing.T) {
 
 func TestPool_SlowJobIsNamedWithItsStack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := new(logged)
-		p, err := threadpool.New(threadpool.Config{Max: 2, SlowJob: time.Second, Logger: log.logger()})
+		log := new(logtest.Log)
+		p, err := threadpool.New(threadpool.Config{Max: 2, SlowJob: time.Second, Logger: log.Logger()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,6 @@
 package threadpool
 
-import (
-	"errors"
-
-	"github.com/trestle-go/trestle/eventual"
-)
+import "github.com/trestle-go/trestle/eventual"
 
 // startThread makes the worker's thread what it is to be.
 func (p *Pool) startThread() error {
@@ -64,5 +60,3 @@ func (p *Pool) workerFailed(w *worker, err error) {
 		s.accepted <- err
 	}
 }
-
-var errNoScheduling = errors.New("not available on this system")

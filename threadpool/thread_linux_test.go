@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/logtest"
 	"github.com/trestle-go/trestle/threadpool"
 )
 
@@ -107,8 +108,8 @@ func TestPool_T10_OnThreadStartFails(t *testing.T) {
 	for name, fail := range map[string]func() error{
 		"error": func() error { return errBoom }, "panic": func() error { panic(errBoom) },
 	} {
-		log := new(logged)
-		p, err := threadpool.New(threadpool.Config{Max: 2, LockOSThread: true, Logger: log.logger(), OnThreadStart: fail})
+		log := new(logtest.Log)
+		p, err := threadpool.New(threadpool.Config{Max: 2, LockOSThread: true, Logger: log.Logger(), OnThreadStart: fail})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func TestConvert(t *testing.T) {
 		}
 	}
 	var unknown *UnknownCurrencyError
-	if _, err := table.Convert("USD", "XXX", "1"); !errors.As(err, &unknown) || unknown.Currency != "XXX" {
+	if _, err := table.Convert("USD", "ZZZ", "1"); !errors.As(err, &unknown) || unknown.Currency != "ZZZ" {
 		t.Errorf("unknown currency: %v", err)
 	}
 	for _, amount := range []string{"", "-1", "1e3", "NaN", "1,5", "0x10", "1/3", " 1", "1234567890123456", "1.1234567"} {
