@@ -31,6 +31,24 @@ func (p *Promise[T]) Init(ctx context.Context, w Work) {
 	p.result.ctx = &workContext{parent: ctx, lifetime: w.Lifetime()}
 }
 
+// Room is space for the ctx of a Promise's work, for a component that wants it in
+// the same allocation as the job: see [Promise.InitIn].
+type Room struct{ ctx workContext }
+
+// InitIn is Init with the ctx of the work in room, which is part of the job's
+// record. It saves an allocation, and is right only where ctx holds nothing that
+// must not be kept as long as the result: see [Plain].
+func (p *Promise[T]) InitIn(room *Room, ctx context.Context, w Work) {
+	room.ctx.parent, room.ctx.lifetime = ctx, w.Lifetime()
+	p.result.owner, p.result.ctx = w, &room.ctx
+}
+
+// Plain reports whether ctx is context.Background() or context.TODO(), and so
+// without values that a result could keep alive.
+func Plain(ctx context.Context) bool {
+	return ctx == context.Background() || ctx == context.TODO()
+}
+
 // Result returns the read side.
 func (p *Promise[T]) Result() *Result[T] { return &p.result }
 

@@ -20,8 +20,7 @@ func RunInReactor[T any](ctx context.Context, r *Reactor, fn func(context.Contex
 	if err := r.check("RunInReactor", ctx == nil, fn == nil); err != nil {
 		return eventual.Failed[T](err)
 	}
-	j := &job[T]{r: r, fn: fn}
-	j.Init(ctx, j)
+	j := newJob(ctx, r, fn)
 	if !r.post(j) {
 		j.abort(r.errStopped)
 	}
@@ -90,6 +89,22 @@ type job[T any] struct {
 	eventual.Promise[T]
 	r  *Reactor
 	fn func(context.Context) (T, error) // dropped by the loop when it ran
+}
+
+// newJob makes a job with its ctx in one allocation, where that keeps nothing of
+// the caller's alive.
+func newJob[T any](ctx context.Context, r *Reactor, fn func(context.Context) (T, error)) *job[T] {
+	if eventual.Plain(ctx) {
+		j := &struct {
+			job[T]
+			room eventual.Room
+		}{job: job[T]{r: r, fn: fn}}
+		j.InitIn(&j.room, ctx, &j.job)
+		return &j.job
+	}
+	j := &job[T]{r: r, fn: fn}
+	j.Init(ctx, j)
+	return j
 }
 
 func (j *job[T]) run() {

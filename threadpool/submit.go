@@ -21,8 +21,7 @@ func DeferToThread[T any](ctx context.Context, p *Pool, fn func(context.Context)
 	if err := p.check("DeferToThread", ctx == nil, fn == nil); err != nil {
 		return eventual.Failed[T](err)
 	}
-	j := &job[T]{p: p, fn: fn}
-	j.Init(ctx, j)
+	j := newJob(ctx, p, fn)
 	if err := p.submit(ctx, j); err != nil {
 		j.refuse(err)
 	}
@@ -37,7 +36,7 @@ func (p *Pool) CallInThread(ctx context.Context, f func(context.Context)) error 
 	}
 	c := &calls{p: p, one: [1]func(context.Context){f}}
 	c.fs = c.one[:]
-	c.Init(ctx, c)
+	c.InitIn(&c.room, ctx, c) // nobody holds a result that could keep ctx alive
 	return p.submit(ctx, c)
 }
 
@@ -51,7 +50,7 @@ func (p *Pool) CallMultipleInThread(ctx context.Context, fs ...func(context.Cont
 		return nil
 	}
 	c := &calls{p: p, fs: fs}
-	c.Init(ctx, c)
+	c.InitIn(&c.room, ctx, c)
 	return p.submit(ctx, c)
 }
 
@@ -63,8 +62,7 @@ func CallInThreadWithCallback[T any](ctx context.Context, p *Pool, onResult func
 	if err := p.check("CallInThreadWithCallback", ctx == nil, fn == nil || onResult == nil); err != nil {
 		return err
 	}
-	j := &job[T]{p: p, fn: fn}
-	j.Init(ctx, j)
+	j := newJob(ctx, p, fn)
 	// The callback runs where the result is settled: on the worker that ran fn.
 	res := j.Result()
 	res.OnDone(func() {
@@ -186,6 +184,22 @@ type job[T any] struct {
 	fn func(context.Context) (T, error) // dropped when it ran
 }
 
+// newJob makes a job with its ctx in one allocation, where that keeps nothing of
+// the caller's alive.
+func newJob[T any](ctx context.Context, p *Pool, fn func(context.Context) (T, error)) *job[T] {
+	if eventual.Plain(ctx) {
+		j := &struct {
+			job[T]
+			room eventual.Room
+		}{job: job[T]{p: p, fn: fn}}
+		j.InitIn(&j.room, ctx, &j.job)
+		return &j.job
+	}
+	j := &job[T]{p: p, fn: fn}
+	j.Init(ctx, j)
+	return j
+}
+
 func (j *job[T]) run() {
 	ctx, ok := j.Begin()
 	if !ok {
@@ -225,7 +239,8 @@ type calls struct {
 	p  *Pool
 	fs []func(context.Context)
 
-	one [1]func(context.Context) // what fs is, if it is one: saves an allocation
+	room eventual.Room
+	one  [1]func(context.Context) // what fs is, if it is one: saves an allocation
 }
 
 func (c *calls) run() {
