@@ -113,14 +113,18 @@ func (cfg *LatestConfig) serve(w http.ResponseWriter, r *http.Request, seen Seen
 	h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Age", strconv.FormatInt(max(int64(time.Since(seen.At)/time.Second), 0), 10))
-	if cfg.MaxAge > 0 {
-		h.Set("Cache-Control", fmt.Sprintf("max-age=%d", int64(cfg.MaxAge/time.Second)))
+	age := max(int64(time.Since(seen.At)/time.Second), 0)
+	h.Set("Age", strconv.FormatInt(age, 10))
+	if cfg.MaxAge > 0 { // a cache counts Age against max-age
+		h.Set("Cache-Control", fmt.Sprintf("max-age=%d", age+int64(cfg.MaxAge/time.Second)))
 	} else {
 		h.Set("Cache-Control", "no-cache")
 	}
 	if len(seen.Stale) > 0 {
 		h.Set("Stale", strings.Join(seen.Stale, ", "))
 	}
-	http.ServeContent(w, r, "", seen.At, bytes.NewReader(body.Bytes()))
+	h.Set("Last-Modified", seen.At.UTC().Format(http.TimeFormat))
+	// No time for ServeContent: a second is too coarse to answer If-Modified-Since
+	// by, and the ETag is exact.
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body.Bytes()))
 }

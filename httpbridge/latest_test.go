@@ -71,6 +71,29 @@ func TestLatest_H05_ConditionalRequests(t *testing.T) {
 	}
 }
 
+func TestLatest_H05_CachesAndClocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l eventual.Latest[int]
+		h := httpbridge.Latest(&l, httpbridge.LatestConfig{MaxAge: 10 * time.Second})
+		l.Set(1)
+		modified := get(t, h).Header.Get("Last-Modified")
+		time.Sleep(300 * time.Millisecond)
+		l.Set(2) // within the same second
+		if resp := get(t, h, "If-Modified-Since", modified); resp.StatusCode != http.StatusOK {
+			t.Errorf("a changed value: %d", resp.StatusCode)
+		}
+		time.Sleep(20 * time.Second)
+		if resp := get(t, h); resp.Header.Get("Age") != "20" || resp.Header.Get("Cache-Control") != "max-age=30" {
+			t.Errorf("may not be kept at all: %v", resp.Header)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/", nil))
+		if w.Code != http.StatusOK || w.Body.Len() != 0 || w.Header().Get("ETag") == "" {
+			t.Errorf("HEAD: %d, %q", w.Code, w.Body)
+		}
+	})
+}
+
 func TestLatest_H05_TwoKindsOfStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l eventual.Latest[price]

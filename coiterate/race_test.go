@@ -1,0 +1,5 @@
+//go:build race
+
+package coiterate_test
+
+const raceEnabled = true
