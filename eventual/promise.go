@@ -63,14 +63,14 @@ func (p *Promise[T]) Begin() (ctx context.Context, ok bool) {
 		return nil, false
 	}
 	c := r.ctx
-	if c.parent.Err() == nil {
+	if c.Err() == nil {
 		r.state.Store(running)
 		r.mu.Unlock()
 		return c, true
 	}
 	r.mu.Unlock()
 	var zero T
-	p.Settle(zero, fmt.Errorf("eventual: not started: %w", context.Cause(c.parent)))
+	p.Settle(zero, fmt.Errorf("eventual: not started: %w", context.Cause(c)))
 	return nil, false
 }
 

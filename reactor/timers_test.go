@@ -19,6 +19,7 @@ import (
 )
 
 func TestReactor_R06_Default(t *testing.T) {
+	defer reactor.ForgetDefault()
 	if err := reactor.SetDefault(nil); err == nil {
 		t.Error("SetDefault(nil) accepted")
 	}

@@ -81,7 +81,7 @@ func run(ctx context.Context, o options, log *slog.Logger) (err error) {
 	r.Start()
 	client := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
 	defer client.CloseIdleConnections()
-	p := poller.New(r, poller.Config{Source: source.name, Every: o.every, Fetch: poller.HTTPFetch(client, source.url), Logger: log})
+	p := poller.New(r, poller.Config{Source: source.name, Every: o.every, Least: poller.Least(source.url), Fetch: poller.HTTPFetch(client, source.url), Logger: log})
 	p.Start(context.Background()) // ended by the reactor's stop, below
 	app := &web.App{Rates: p, Every: o.every, Logger: log}
 

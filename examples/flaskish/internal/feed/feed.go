@@ -49,15 +49,24 @@ func (p *Replay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	p.mu.Lock()
-	day := p.days[p.next]
-	if r.Method == http.MethodGet {
-		p.next = (p.next + 1) % len(p.days)
-	}
-	p.mu.Unlock()
+	day := p.day(r)
 	var body bytes.Buffer
 	_ = day.Write(&body) // a Buffer takes everything
 	w.Header().Set("Content-Type", "text/xml")
-	w.Header().Set("ETag", `"`+day.Date.Format(time.DateOnly)+`"`)
+	w.Header().Set("ETag", tag(day))
 	http.ServeContent(w, r, "", day.Date.Add(15*time.Hour), bytes.NewReader(body.Bytes()))
 }
+
+// day returns the day to answer r with. A GET by one who has that day already is
+// answered with 304, and uses none up.
+func (p *Replay) day(r *http.Request) ecb.Day {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	day := p.days[p.next]
+	if r.Method == http.MethodGet && r.Header.Get("If-None-Match") != tag(day) {
+		p.next = (p.next + 1) % len(p.days)
+	}
+	return day
+}
+
+func tag(d ecb.Day) string { return `"` + d.Date.Format(time.DateOnly) + `"` }

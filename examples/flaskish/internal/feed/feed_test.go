@@ -30,3 +30,22 @@ func TestReplayGoesOnByADayAndBeginsAgain(t *testing.T) {
 		t.Errorf("other path: %d", w.Code)
 	}
 }
+
+func TestReplayDoesNotSkipTheDayThatTheClientHas(t *testing.T) {
+	p, err := NewReplay()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, Path, nil)
+	r.Header.Set("If-None-Match", tag(p.Days()[0]))
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	if w.Code != http.StatusNotModified {
+		t.Errorf("status %d for the day that the client has", w.Code)
+	}
+	w = httptest.NewRecorder()
+	p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, Path, nil))
+	if days, err := ecb.Parse(w.Body); err != nil || !days[0].Date.Equal(p.Days()[0].Date) {
+		t.Errorf("after 304: %v, %v; want the first day", days, err)
+	}
+}

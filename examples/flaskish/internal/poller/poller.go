@@ -23,21 +23,26 @@ const ECBInterval = 15 * time.Minute
 type Config struct {
 	Source string // named to users
 	Every  time.Duration
+	Least  time.Duration // between two fetches, whatever jitter, back-off and the phase say; zero: no such limit
 	Fetch  func(context.Context) (Fetched, error)
 	Logger *slog.Logger
 }
 
-// Interval returns every, or ECBInterval if feed is the ECB's and every is less.
-func Interval(feed string, every time.Duration) time.Duration {
+// Least returns how long feed must be left alone between two fetches: ECBInterval
+// if it is the ECB's, else 0.
+func Least(feed string) time.Duration {
 	u, err := url.Parse(feed)
 	if err != nil {
-		return every
+		return 0
 	}
 	if host := strings.ToLower(u.Hostname()); host == "ecb.europa.eu" || strings.HasSuffix(host, ".ecb.europa.eu") {
-		return max(every, ECBInterval)
+		return ECBInterval
 	}
-	return every
+	return 0
 }
+
+// Interval returns every, or ECBInterval if feed is the ECB's and every is less.
+func Interval(feed string, every time.Duration) time.Duration { return max(every, Least(feed)) }
 
 // Poller polls. Latest and Health may be read by any goroutine.
 type Poller struct {
@@ -49,6 +54,7 @@ type Poller struct {
 
 	// Owned by the reactor.
 	table   rates.Table
+	asked   time.Time // when the last fetch began
 	failing bool
 	missing []string
 }
@@ -80,6 +86,13 @@ func (p *Poller) Start(ctx context.Context) *eventual.Result[struct{}] {
 // poll is one run, a coroutine on the reactor. The fetch blocks, so it has a
 // goroutine of its own; the reactor goes on meanwhile.
 func (p *Poller) poll(t *reactor.Tick) error {
+	// A retry, or the run after one that came back into phase, may be early.
+	if early := p.cfg.Least - time.Since(p.asked); early > 0 {
+		if err := t.Sleep(early); err != nil {
+			return err
+		}
+	}
+	p.asked = time.Now()
 	got, err := reactor.Await(t.Co, eventual.Go(t.Context(), p.cfg.Fetch))
 	if t.Context().Err() != nil {
 		return err // shutting down says nothing about the feed

@@ -88,6 +88,7 @@ func TestPollerSetsTheLatest(t *testing.T) {
 		return usd(fmt.Sprintf("1.%d", n)), nil
 	}}
 	run(t, s, func(p *Poller, _ *strings.Builder) {
+		time.Sleep(4 * time.Second) // past the jitter, a tenth of the interval at most
 		for _, want := range []string{"1.1", "1.1", "1.3"} {
 			if got := latest(t, p); got != want {
 				t.Errorf("USD is %s, want %s", got, want)
@@ -97,7 +98,6 @@ func TestPollerSetsTheLatest(t *testing.T) {
 				t.Errorf("the value is %v old: an unchanged one counts as fetched", age)
 			}
 			time.Sleep(30 * time.Second)
-			time.Sleep(time.Until(at.Add(33 * time.Second))) // jitter is a tenth at most
 			synctest.Wait()
 		}
 	})
@@ -145,6 +145,41 @@ func TestPollerBacksOff(t *testing.T) {
 		}
 		if latest(t, p) != "none" {
 			t.Error("a value came from nowhere")
+		}
+	})
+}
+
+// TestPollerLeavesTheECBAlone: neither jitter nor a retry nor the return into phase
+// after one brings two fetches closer together than the least interval.
+func TestPollerLeavesTheECBAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := reactor.New(reactor.Config{Name: "test"})
+		r.Start()
+		var asked []time.Time
+		fetch := func(context.Context) (Fetched, error) {
+			asked = append(asked, time.Now())
+			if len(asked)%4 > 1 {
+				return Fetched{}, errors.New("down")
+			}
+			return usd("1.5"), nil
+		}
+		p := New(r, Config{
+			Source: "ecb", Every: ECBInterval, Least: Least(ecb.DailyURL), Fetch: fetch,
+			Logger: slog.New(slog.DiscardHandler),
+		})
+		p.Start(context.Background())
+		time.Sleep(48 * time.Hour)
+		synctest.Wait()
+		if len(asked) < 48 {
+			t.Errorf("%d fetches in two days", len(asked))
+		}
+		for i := 1; i < len(asked); i++ {
+			if gap := asked[i].Sub(asked[i-1]); gap < ECBInterval {
+				t.Errorf("fetch %d came %v after the one before, want at least %v", i, gap, ECBInterval)
+			}
+		}
+		if err := r.Stop(context.Background()); err != nil {
+			t.Error(err)
 		}
 	})
 }

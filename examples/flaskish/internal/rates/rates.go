@@ -133,9 +133,18 @@ func show(x *big.Rat, places int) string {
 	if x.Sign() == 0 {
 		return "0"
 	}
-	digits := 0 // before the point; negative: zeros after it
-	ten := big.NewRat(10, 1)
-	one := big.NewRat(1, 1)
+	digits := magnitude(x)
+	if digits < Digits { // what rounds up to a power of ten has one digit more than it had
+		rounded, _ := new(big.Rat).SetString(x.FloatString(Digits - digits))
+		digits = magnitude(rounded)
+	}
+	return x.FloatString(max(Digits-digits, places, 0))
+}
+
+// magnitude is how many digits x, which is above zero, has before the point; if
+// negative, how many zeros follow it.
+func magnitude(x *big.Rat) (digits int) {
+	ten, one := big.NewRat(10, 1), big.NewRat(1, 1)
 	for y := new(big.Rat).Set(x); y.Cmp(one) >= 0; y.Quo(y, ten) {
 		digits++
 	}
@@ -144,5 +153,5 @@ func show(x *big.Rat, places int) string {
 			digits--
 		}
 	}
-	return x.FloatString(max(Digits-digits, places, 0))
+	return digits
 }

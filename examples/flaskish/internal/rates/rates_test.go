@@ -2,6 +2,7 @@ package rates
 
 import (
 	"errors"
+	"math/big"
 	"slices"
 	"testing"
 	"time"
@@ -84,4 +85,16 @@ func TestShownRateIsWithinHalfOfItsLastDigit(t *testing.T) {
 			t.Fatalf("%s / %s shown as %s, is %s", b, a, c.Rate, exact)
 		}
 	})
+}
+
+func TestShowHasSixDigitsAlsoWhenItRoundsUpToATen(t *testing.T) {
+	for in, want := range map[string]string{
+		"9.999994": "9.99999", "9.999996": "10.0000", "0.9999997": "1.00000",
+		"99999.97": "100000", "0.00099999996": "0.00100000", "1": "1.00000",
+	} {
+		x, _ := new(big.Rat).SetString(in)
+		if got := show(x, 0); got != want {
+			t.Errorf("%s is shown as %s, want %s", in, got, want)
+		}
+	}
 }
