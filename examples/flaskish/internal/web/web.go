@@ -35,7 +35,9 @@ const dataStaleAfter = 5 * 24 * time.Hour
 // Handler returns the whole site.
 func (a *App) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /assets/", http.FileServerFS(files))
+	mux.HandleFunc("GET /assets/{file}", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, files, "assets/"+r.PathValue("file"))
+	})
 	mux.HandleFunc("GET /{$}", a.home)
 	mux.Handle("GET /api/rates", httpbridge.Latest(&a.Rates.Latest, httpbridge.LatestConfig{
 		RetryAfter: a.retryAfter(), StaleAfter: a.staleAfter(), DataStaleAfter: dataStaleAfter,
@@ -43,7 +45,7 @@ func (a *App) Handler() http.Handler {
 	}))
 	mux.HandleFunc("GET /api/rates/{currency}", a.rate)
 	mux.HandleFunc("GET /api/convert", a.convert)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		(&httpbridge.Problem{Status: http.StatusNotFound, Detail: "There is nothing at this address."}).ServeHTTP(w, r)
 	})
 	return withPolicy(mux)

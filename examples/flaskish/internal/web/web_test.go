@@ -176,6 +176,14 @@ func TestPageConvertsAndEscapes(t *testing.T) {
 	if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("policy %q", csp)
 	}
+	if resp, _ := s.get(t, "/assets/"); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("the directory: %d", resp.StatusCode)
+	}
+	if resp, err := s.Client().Post(s.URL+"/api/rates", "", nil); err != nil || resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %v, %v", resp, err)
+	} else {
+		resp.Body.Close()
+	}
 	for _, asset := range []string{"/assets/style.css", "/assets/rates.js"} {
 		if resp, _ := s.get(t, asset); resp.StatusCode != 200 {
 			t.Errorf("%s: %d", asset, resp.StatusCode)
