@@ -302,9 +302,9 @@ func holdUpCo(release chan struct{}) { <-release }
 
 func TestReactor_R13_ManyShortCallbacksAreNoStall(t *testing.T) {
 	log := new(logtest.Log)
-	r := startReactor(t, reactor.Config{Logger: log.Logger(), StallThreshold: 50 * time.Millisecond})
+	r := startReactor(t, reactor.Config{Logger: log.Logger(), StallThreshold: 400 * time.Millisecond})
 	var spin func(n int)
-	end := time.Now().Add(300 * time.Millisecond)
+	end := time.Now().Add(1200 * time.Millisecond)
 	done := make(chan struct{})
 	spin = func(n int) {
 		if time.Now().After(end) {
