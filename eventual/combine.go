@@ -133,7 +133,7 @@ func cancelAll[T any](rs []*Result[T]) {
 
 func memberError(i int, err error) error { return fmt.Errorf("result %d: %w", i, err) }
 
-// countdown tells the last of n events.
+// counter tells the last of so many events.
 type counter struct{ left atomic.Int64 }
 
 func countdown(n int) *counter {

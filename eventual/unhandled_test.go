@@ -134,6 +134,7 @@ func gone[T any](v *T) <-chan struct{} {
 
 func waitGone(t *testing.T, what string, c <-chan struct{}) {
 	t.Helper()
+	t.Log("waiting for the end of", what)
 	collect(t, func() bool {
 		select {
 		case <-c:
@@ -142,7 +143,6 @@ func waitGone(t *testing.T, what string, c <-chan struct{}) {
 			return false
 		}
 	})
-	_ = what
 }
 
 func TestEventual_E14_NothingIsKeptAlive(t *testing.T) {

@@ -15,8 +15,9 @@ type Config struct {
 	// StallThreshold is how long one callback may hold the reactor before it is
 	// reported with its stack, once per stall. Zero: 100 ms. Negative: never.
 	StallThreshold time.Duration
-	// StopTimeout bounds the shutdown that the end of Run's ctx begins, and any
-	// Stop whose ctx has no deadline leaves it at that. Zero: 10 s.
+	// StopTimeout bounds the shutdown triggers where no ctx with a deadline does: in
+	// a Stop without one, and when the end of Run's ctx begins the shutdown. Zero:
+	// 10 s.
 	StopTimeout time.Duration
 }
 
