@@ -86,7 +86,7 @@ func (h *timerHeap) keep(want func(timerEntry) bool) {
 	}
 	clear(old[len(kept):])
 	*h = kept
-	for i := (len(kept) - 2) / arity; i >= 0; i-- {
+	for i := len(kept) - 1; i >= 0; i-- { // leaves go nowhere: down looks at their children and finds none
 		kept.down(i, kept[i])
 	}
 }

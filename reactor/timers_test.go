@@ -197,6 +197,31 @@ func TestReactor_R07_AgainstAModel(t *testing.T) {
 	})
 }
 
+// TestReactor_R07_CancelOfEveryPendingCall: the sweep of cancelled entries may
+// leave an empty heap behind.
+func TestReactor_R07_CancelOfEveryPendingCall(t *testing.T) {
+	for n := range 300 {
+		r := reactortest.New(t)
+		calls := make([]*reactor.DelayedCall, n)
+		for i := range calls {
+			calls[i] = r.CallLater(time.Hour, func() { t.Error("ran") })
+		}
+		for _, c := range calls {
+			if !c.Cancel() {
+				t.Fatalf("%d calls: Cancel says no", n)
+			}
+		}
+		if left := r.DelayedCalls(); len(left) != 0 {
+			t.Fatalf("%d calls: %d left", n, len(left))
+		}
+		ran := false
+		r.CallLater(time.Second, func() { ran = true })
+		if r.Advance(time.Hour); !ran {
+			t.Fatalf("%d calls: the heap is of no use afterwards", n)
+		}
+	}
+}
+
 func TestReactor_R07_AMillionPending(t *testing.T) {
 	n := 1_000_000
 	if raceEnabled {
