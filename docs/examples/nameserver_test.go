@@ -35,10 +35,20 @@ func startNameServer() (res *net.Resolver, stop func()) {
 			}
 		}
 	}()
+	// A resolver goes on reading for five seconds after a lookup was cancelled.
+	// stop makes an end of that.
+	asking, stopAsking := context.WithCancel(context.Background())
 	res = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "udp", conn.LocalAddr().String())
+		if asking.Err() != nil {
+			return nil, asking.Err()
+		}
+		c, err := (&net.Dialer{}).DialContext(ctx, "udp", conn.LocalAddr().String())
+		if err == nil {
+			context.AfterFunc(asking, func() { _ = c.Close() })
+		}
+		return c, err
 	}}
-	return res, func() { _ = conn.Close(); <-ended }
+	return res, func() { stopAsking(); _ = conn.Close(); <-ended }
 }
 
 // answerQuery answers a query of one question, RFC 1035.
