@@ -14,8 +14,8 @@ import (
 var update = flag.Bool("update", false, "write the snippets into the pages")
 
 // fileNote is the note above a snippet: the file it is from, as seen from the
-// page, and the region of it, if it is not the whole.
-var fileNote = regexp.MustCompile(`^([\w./-]+\.go)(?:#([\w-]+))?$`)
+// page, the region of it, if it is not the whole, and a file that it needs.
+var fileNote = regexp.MustCompile(`^([\w./-]+\.go)(?:#([\w-]+))?(?: with ([\w./-]+\.go))?$`)
 
 // textNote is the note above Go code that nothing compiles, with the reason.
 var textNote = regexp.MustCompile(`^text: .+`)
