@@ -128,3 +128,20 @@ func (p *page) prose() []string {
 	}
 	return lines
 }
+
+// TestCodeIsFenced: code that is only indented would escape the other tests.
+func TestCodeIsFenced(t *testing.T) {
+	for _, p := range pages(t) {
+		list := false
+		for i, line := range p.prose() {
+			switch {
+			case strings.HasPrefix(line, "- "), strings.HasPrefix(line, "1. "):
+				list = true
+			case line != "" && !strings.HasPrefix(line, " "):
+				list = false
+			case strings.HasPrefix(line, "    ") && !list:
+				t.Errorf("%s:%d: indented code; put it into a fence", p.name, i+1)
+			}
+		}
+	}
+}
