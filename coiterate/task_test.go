@@ -6,6 +6,7 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,5 +201,96 @@ func TestCoiterate_WaitIsRefused(t *testing.T) {
 	}
 	if _, err := coiterate.Run[int](t.Context(), c, nil).Wait(0); err == nil {
 		t.Error("nil function accepted")
+	}
+}
+
+// TestCoiterate_C02_PauseEndsTheTurn: a task that has a long slice before it is
+// paused at the step that it is at, and no later.
+func TestCoiterate_C02_PauseEndsTheTurn(t *testing.T) {
+	r, c := byHand(t, coiterate.Config{Slice: time.Hour})
+	n := 0
+	var task *coiterate.Task
+	task = coiterate.Cooperate(t.Context(), c, coiterate.Each(upTo(1000), func(int) error {
+		if n++; n == 10 {
+			return task.Pause()
+		}
+		return nil
+	}))
+	r.Pump()
+	if n != 10 {
+		t.Errorf("at step %d", n)
+	}
+	if err := task.Resume(); err != nil {
+		t.Error(err)
+	}
+	if r.Pump(); n != 1000 {
+		t.Errorf("resumed: at step %d", n)
+	}
+}
+
+func TestCoiterate_C01_WhenDoneIsIndependent(t *testing.T) {
+	r, c := byHand(t, coiterate.Config{})
+	gate := eventual.NewDeferred[int](nil)
+	task := coiterate.Cooperate(t.Context(), c, func(yield func(eventual.Pending, error) bool) { yield(gate, nil) })
+	one, other := task.WhenDone(), task.WhenDone()
+	r.Pump()
+	one.Cancel()
+	if _, err := one.Wait(0); !errors.Is(err, eventual.ErrCanceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, done := other.Peek(); done {
+		t.Error("the other ended with it")
+	}
+	_ = gate.Callback(1)
+	r.Pump()
+	for _, res := range []*eventual.Result[struct{}]{other, task.WhenDone()} {
+		if _, err := res.Wait(0); err != nil {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestCoiterate_C03_StopAfterTheEndTellsHow(t *testing.T) {
+	r, c := byHand(t, coiterate.Config{})
+	var itself *coiterate.Task
+	done := coiterate.Cooperate(t.Context(), c, coiterate.Each(upTo(3), func(int) error { return nil }))
+	failed := coiterate.Cooperate(t.Context(), c, coiterate.Each(upTo(3), func(int) error { return errBoom }))
+	itself = coiterate.Cooperate(t.Context(), c, coiterate.Each(upTo(3), func(i int) error {
+		if i == 1 {
+			return itself.Stop()
+		}
+		if i == 2 {
+			t.Error("went on after Stop")
+		}
+		return nil
+	}))
+	r.Pump()
+	for want, task := range map[error]*coiterate.Task{
+		coiterate.ErrTaskDone: done, coiterate.ErrTaskFailed: failed, coiterate.ErrTaskStopped: itself,
+	} {
+		for name, op := range map[string]func() error{"Stop": task.Stop, "Pause": task.Pause, "Resume": task.Resume} {
+			if err := op(); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", name, err, want)
+			}
+		}
+	}
+	if _, err := failed.WhenDone().Wait(0); !errors.Is(err, errBoom) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestCoiterate_NilIsRefused(t *testing.T) {
+	r, c := byHand(t, coiterate.Config{Name: "nils"})
+	ctx := t.Context()
+	if err := coiterate.Cooperate[int](ctx, c, coiterate.Each[int](nil, nil)).Stop(); !errors.Is(err, coiterate.ErrTaskFailed) {
+		t.Errorf("Cooperate: %v", err)
+	}
+	if _, err := coiterate.Coiterate[int](ctx, c, nil).Wait(0); err == nil || !strings.Contains(err.Error(), "coiterate nils") {
+		t.Errorf("Coiterate: %v", err)
+	}
+	res := coiterate.Run(ctx, c, func(y *coiterate.Yielder) (int, error) { return 0, y.Await(nil) })
+	r.Pump()
+	if _, err := res.Wait(0); err == nil || !strings.Contains(err.Error(), "nothing to wait for") {
+		t.Errorf("Await: %v", err)
 	}
 }
