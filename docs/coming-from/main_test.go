@@ -9,10 +9,12 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/trestle-go/trestle/procpool"
 	"github.com/trestle-go/trestle/reactor"
 )
 
 func TestMain(m *testing.M) {
+	procpool.ServeIfWorker() // the workers are this test binary again
 	code := m.Run()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

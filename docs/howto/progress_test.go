@@ -12,12 +12,12 @@ import (
 	"github.com/trestle-go/trestle/reactor"
 )
 
-type percent int
+type filmProgress struct{ Percent int }
 
 var encodeFilm = procpool.Register("encode film", func(ctx context.Context, frames int) (string, error) {
 	for n := 1; n <= frames; n++ {
 		if n%(frames/4) == 0 {
-			if err := procpool.Progress(ctx, percent(100*n/frames)); err != nil {
+			if err := procpool.Progress(ctx, filmProgress{100 * n / frames}); err != nil {
 				return "", err
 			}
 		}
@@ -34,40 +34,30 @@ func Example_progress() {
 	if err != nil {
 		panic(err)
 	}
-	film := procpool.DeferWithProgress(ctx, pool, encodeFilm, 1000, func(p percent) { fmt.Print(p, " % ") })
+	film := procpool.DeferWithProgress(ctx, pool, encodeFilm, 1000, func(p filmProgress) { fmt.Print(p.Percent, " % ") })
 	fmt.Println(film.Wait(30 * time.Second))
 	_ = pool.Stop(ctx)
 
-	// From a cooperative task: it keeps account, and whoever wants to know asks.
+	// From a computation in slices: steps are counted, and whoever wants to know asks.
 	r := reactor.New(reactor.Config{Name: "main"})
 	r.Start()
 	defer r.Stop(ctx)
 	tasks := coiterate.New(r, coiterate.Config{})
 	defer tasks.Stop()
-	task := coiterate.Cooperate(ctx, tasks, func(yield func(int, error) bool) {
-		for i := range 1000 {
-			if !yield(i, nil) {
+
+	const chapters = 300
+	words := 0 // belongs to the reactor
+	count := coiterate.Cooperate(ctx, tasks.With(coiterate.TaskConfig{Total: chapters}), func(yield func(int, error) bool) {
+		for n := range chapters {
+			words += n
+			if !yield(n, nil) {
 				return
 			}
 		}
 	})
-	_, err = task.WhenDone().Wait(time.Minute)
-	fmt.Println(err)
-
-	steps := 0
-	sum := coiterate.Run(ctx, tasks, func(y *coiterate.Yielder) (int, error) {
-		for n := range 1000 {
-			steps += n
-			y.Progress(int64(n+1), 1000)
-			if err := y.Yield(); err != nil {
-				return 0, err
-			}
-		}
-		return steps, nil
-	})
-	fmt.Println(sum.Wait(time.Minute))
+	_, err = count.WhenDone().Wait(time.Minute)
+	fmt.Printf("%+v %v\n", count.Progress(), err)
 	// Output:
 	// 25 % 50 % 75 % 100 % 1000 frames <nil>
-	// <nil>
-	// 499500 <nil>
+	// {Done:300 Total:300} <nil>
 }
