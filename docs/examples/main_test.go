@@ -4,6 +4,11 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/trestle-go/trestle/procpool"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	procpool.ServeIfWorker() // the workers are this test binary again
+	goleak.VerifyTestMain(m)
+}
