@@ -2,6 +2,7 @@ package eventual
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -61,6 +62,9 @@ func (c *core) waitContext(ctx context.Context) error {
 	if c.isDone() {
 		return nil
 	}
+	if ctx == nil {
+		return errWaitNil
+	}
 	if ctx.Err() != nil {
 		return waitEnded(ctx)
 	}
@@ -95,6 +99,8 @@ func (c *core) waitContext(ctx context.Context) error {
 	w.giveBack(id)
 	return err
 }
+
+var errWaitNil = errors.New("eventual: WaitContext: nil ctx")
 
 func waitEnded(ctx context.Context) error {
 	return fmt.Errorf("eventual: waiting for a result: %w", context.Cause(ctx))
