@@ -72,11 +72,7 @@ func (c *workContext) Err() error {
 // Value asks the inner context once there is one, so that context.Cause finds
 // its cause and contexts derived from this one register with it directly.
 func (c *workContext) Value(key any) any {
-	inner := c.inner.Load()
-	if inner == nil && c.lifetime != nil && c.lifetime.ctx.Err() != nil {
-		inner = c.materialize()
-	}
-	if inner != nil && inner != ended {
+	if inner := c.inner.Load(); inner != nil && inner != ended {
 		return inner.Value(key)
 	}
 	return c.parent.Value(key)
