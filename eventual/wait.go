@@ -24,7 +24,7 @@ func (c *core) wait(timeout time.Duration) error {
 		return ErrTimeout
 	}
 	id := park.ID()
-	resume, err := park.Before(id, c.currentOwner())
+	resume, err := c.beforePark(id)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (c *core) waitContext(ctx context.Context) error {
 		return waitEnded(ctx)
 	}
 	id := park.ID()
-	resume, err := park.Before(id, c.currentOwner())
+	resume, err := c.beforePark(id)
 	if err != nil {
 		return err
 	}
@@ -94,6 +94,16 @@ func (c *core) waitContext(ctx context.Context) error {
 	}
 	w.giveBack(id)
 	return err
+}
+
+// beforePark asks the goroutine's hook for leave to wait for c. Most goroutines
+// have none, and then nothing of c is looked at.
+func (c *core) beforePark(id int64) (resume func(), err error) {
+	hook := park.Current(id)
+	if hook == nil {
+		return nil, nil
+	}
+	return hook.BeforePark(c.currentOwner())
 }
 
 func waitEnded(ctx context.Context) error {

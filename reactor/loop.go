@@ -98,8 +98,9 @@ func (r *Reactor) serve() (stopped bool) {
 			return true
 		}
 		if l.next == len(l.batch) && !r.refill() {
-			r.publish()
 			if l.once {
+				r.swap(nil) // lets go of what ran
+				r.publish()
 				running = false
 				return true
 			}
@@ -121,10 +122,20 @@ func (r *Reactor) serve() (stopped bool) {
 	}
 }
 
+// publishEvery is how many callbacks a loop that does not sleep counts for itself
+// before it tells.
+const publishEvery = 256
+
 // refill makes all that waits the new batch: what others submitted, then what
 // callbacks submitted, so that neither can starve the other.
 func (r *Reactor) refill() bool {
 	l := &r.loop
+	if l.ran >= publishEvery {
+		r.publish()
+	}
+	if r.attn.Load()&(attnInbox|attnLocal) == 0 { // leave the lock alone
+		return false
+	}
 	l.next = 0
 	l.batch = r.swap(l.local)
 	clear(l.local)
