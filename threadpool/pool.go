@@ -35,24 +35,27 @@ type Pool struct {
 	errStopped error
 	done       chan struct{} // closed when it has stopped and nothing runs
 
-	mu       sync.Mutex // guards what follows; nothing blocks and no job runs under it
-	state    int
-	min, max int
-	queue    queue
-	senders  []*sender // that wait for room, the first in front
-	workers  map[*worker]struct{}
-	idle     []*worker   // parked, the last to park on top; they hold no slot
-	resuming []*worker   // that wait for a slot to go on with after a wait, the first in front
-	slots    int         // held by workers that run, or look for, a job; never more than max
-	lent     int         // workers that gave theirs while they wait
-	leaving  int         // workers that are ending
-	refusing error       // why no worker can be had; nil if one can
-	alarm    *time.Timer // of the slow-job watch; nil unless it is set
+	mu        sync.Mutex // guards what follows; nothing blocks and no job runs under it
+	state     int
+	min, max  int
+	queue     queue
+	senders   []*sender // that wait for room, the first in front
+	workers   map[*worker]struct{}
+	idle      []*worker   // parked, the last to park on top; they hold no slot
+	resuming  []*worker   // that wait for a slot to go on with after a wait, the first in front
+	slots     int         // held by workers that run, or look for, a job; never more than max
+	lingering int         // workers that hold one and found nothing; each looks again before it gives it up
+	lent      int         // workers that gave theirs while they wait
+	leaving   int         // workers that are ending
+	refusing  error       // why no worker can be had; nil if one can
+	alarm     *time.Timer // of the slow-job watch; nil unless it is set
 
-	spare               atomic.Int64 // jobs that workers have taken several at once and not begun
-	succeeded, failed   atomic.Uint64
+	submitted uint64 // of which every sixteenth is timed
+	retired   uint64 // what workers that are gone have succeeded with
+
+	sharing             atomic.Int32 // workers that hold jobs taken several at once and not begun
+	failed              atomic.Uint64
 	panicked, slow      atomic.Uint64
-	submitted           atomic.Uint64
 	waitTimes, runTimes histogram.Histogram
 }
 
@@ -122,7 +125,7 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 // growLocked puts workers to work for what waits, within Max, and makes idle ones
 // up to Min. It returns those to wake.
 func (p *Pool) growLocked() (wake []*worker) {
-	for range p.queue.len() + int(p.spare.Load()) {
+	for range p.queue.len() + p.sparesLocked() {
 		w, ok := p.dispatchLocked()
 		if !ok {
 			break
@@ -135,6 +138,15 @@ func (p *Pool) growLocked() (wake []*worker) {
 		p.spawnLocked()
 	}
 	return wake
+}
+
+// sparesLocked counts the jobs that workers have taken several at once and not
+// begun.
+func (p *Pool) sparesLocked() (n int) {
+	for w := range p.workers {
+		n += w.spares()
+	}
+	return n
 }
 
 // dispatchLocked gives a free slot, if there is one, to a worker that is to look

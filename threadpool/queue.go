@@ -4,9 +4,9 @@ import "time"
 
 // task is a job in the queue.
 type task interface {
-	// run runs the job, unless it was cancelled. It does not return if the job ends
-	// its goroutine.
-	run()
+	// run runs the job on w, unless it was cancelled. It does not return if the job
+	// ends its goroutine.
+	run(w *worker)
 	// refuse ends a job that was not started; it reports false if it was.
 	refuse(cause error) bool
 	// Func is the entry of the submitted function.
@@ -19,60 +19,95 @@ type entry struct {
 	at   time.Duration
 }
 
-// queue is first in, first out. What was taken leaves no reference behind.
+// queue is first in, first out, in blocks: a storm is never copied, and what was
+// taken leaves no reference and no memory behind.
 type queue struct {
-	entries []entry
-	head    int
-	high    int // the longest it ever was
-	taken   uint64
+	first, last *block
+	head        int    // of first: where the next to take is
+	tail        int    // of last: where the next to push goes
+	size        int    // entries
+	high        int    // the longest it ever was
+	spare       *block // one that is empty, so that a short queue allocates nothing
 }
 
-func (q *queue) len() int { return len(q.entries) - q.head }
+const blockLen = 170 // makes a block just less than 4 KiB
+
+type block struct {
+	entries [blockLen]entry
+	next    *block
+}
+
+func (q *queue) len() int { return q.size }
 
 func (q *queue) push(e entry) {
-	q.entries = append(q.entries, e)
-	q.high = max(q.high, q.len())
+	if q.last == nil || q.tail == blockLen {
+		b := q.newBlock()
+		if q.last == nil {
+			q.first, q.head = b, 0
+		} else {
+			q.last.next = b
+		}
+		q.last, q.tail = b, 0
+	}
+	q.last.entries[q.tail] = e
+	q.tail++
+	q.size++
+	q.high = max(q.high, q.size)
 }
 
 // take moves up to n entries to the end of into.
 func (q *queue) take(n int, into []entry) []entry {
-	n = min(n, q.len())
-	from := q.entries[q.head : q.head+n]
-	into = append(into, from...)
-	clear(from)
-	q.head += n
-	q.taken += uint64(n)
-	q.compact()
-	return into
-}
-
-// compact gives the place of what was taken back, so that each entry is moved at
-// most once on average and a long queue leaves nothing behind.
-func (q *queue) compact() {
-	switch rest := q.len(); {
-	case rest == 0:
-		if cap(q.entries) > 1<<14 {
-			q.entries = nil
+	for n = min(n, q.size); n > 0; {
+		end := blockLen
+		if q.first == q.last {
+			end = q.tail
 		}
-		q.entries, q.head = q.entries[:0], 0
-	case q.head > 64 && q.head > rest:
-		copy(q.entries, q.entries[q.head:])
-		clear(q.entries[rest:])
-		q.entries, q.head = q.entries[:rest], 0
+		from := q.first.entries[q.head:min(q.head+n, end)]
+		into = append(into, from...)
+		clear(from)
+		q.head += len(from)
+		q.size -= len(from)
+		n -= len(from)
+		if q.head == end {
+			q.dropFirst()
+		}
 	}
+	return into
 }
 
 // putBack returns entries that were taken and not begun to the front.
 func (q *queue) putBack(es []entry) {
-	if len(es) == 0 {
-		return
+	for len(es) > 0 {
+		if q.first == nil || q.head == 0 {
+			b := q.newBlock()
+			if b.next = q.first; b.next == nil {
+				q.last, q.tail = b, blockLen
+			}
+			q.first, q.head = b, blockLen
+		}
+		n := min(len(es), q.head)
+		q.head -= n
+		copy(q.first.entries[q.head:], es[len(es)-n:])
+		q.size += n
+		es = es[:len(es)-n]
 	}
-	q.taken -= uint64(len(es))
-	if q.head >= len(es) {
-		q.head -= len(es)
-		copy(q.entries[q.head:], es)
-		return
+}
+
+func (q *queue) newBlock() *block {
+	if b := q.spare; b != nil {
+		q.spare = nil
+		return b
 	}
-	q.entries = append(append(make([]entry, 0, len(es)+q.len()), es...), q.entries[q.head:]...)
-	q.head = 0
+	return new(block)
+}
+
+// dropFirst takes the first block, which is empty, out.
+func (q *queue) dropFirst() {
+	b := q.first
+	q.first, q.head = b.next, 0
+	if q.first == nil {
+		q.last = nil
+	}
+	b.next = nil
+	q.spare = b
 }

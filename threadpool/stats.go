@@ -31,10 +31,14 @@ func (p *Pool) Stats() Stats {
 	s := Stats{
 		Name: p.cfg.Name, Min: p.min, Max: p.max,
 		Workers: len(p.workers), Idle: len(p.idle), Busy: p.slots, Waiting: p.lent + len(p.resuming),
-		Queued: p.queue.len() + int(max(p.spare.Load(), 0)), QueuedMax: p.queue.high, Blocked: len(p.senders),
+		Queued: p.queue.len() + p.sparesLocked(), QueuedMax: p.queue.high, Blocked: len(p.senders),
+		Succeeded: p.retired,
+	}
+	for w := range p.workers {
+		s.Succeeded += w.succeeded.Load()
 	}
 	p.mu.Unlock()
-	s.Succeeded, s.Failed = p.succeeded.Load(), p.failed.Load()
+	s.Failed = p.failed.Load()
 	s.Panicked, s.Slow = p.panicked.Load(), p.slow.Load()
 	s.Wait, s.Run = p.waitTimes.Summary(), p.runTimes.Summary()
 	return s

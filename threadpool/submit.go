@@ -34,6 +34,9 @@ func (p *Pool) CallInThread(ctx context.Context, f func(context.Context)) error 
 	if err := p.check("CallInThread", ctx == nil, f == nil); err != nil {
 		return err
 	}
+	if eventual.Plain(ctx) {
+		return p.submit(ctx, plainCall(f))
+	}
 	c := &calls{p: p, one: [1]func(context.Context){f}}
 	c.fs = c.one[:]
 	c.InitIn(&c.room, ctx, c) // nobody holds a result that could keep ctx alive
@@ -129,11 +132,13 @@ func (p *Pool) fullLocked() bool {
 // enqueueLocked also gives a free slot to a worker, which is to be woken.
 func (p *Pool) enqueueLocked(t task) (wake *worker) {
 	e := entry{task: t}
-	if p.submitted.Add(1)%16 == 1 {
+	if p.submitted++; p.submitted%16 == 1 {
 		e.at = max(p.clock(), 1)
 	}
 	p.queue.push(e)
-	wake, _ = p.dispatchLocked()
+	if p.queue.len() > p.lingering {
+		wake, _ = p.dispatchLocked()
+	}
 	p.watchSlowLocked()
 	return wake
 }
@@ -200,7 +205,7 @@ func newJob[T any](ctx context.Context, p *Pool, fn func(context.Context) (T, er
 	return j
 }
 
-func (j *job[T]) run() {
+func (j *job[T]) run(w *worker) {
 	ctx, ok := j.Begin()
 	if !ok {
 		j.fn = nil
@@ -223,7 +228,7 @@ func (j *job[T]) run() {
 	if err != nil {
 		j.p.failed.Add(1)
 	} else {
-		j.p.succeeded.Add(1)
+		w.succeeded.Add(1)
 	}
 	j.Settle(v, err)
 	j.fn = nil
@@ -243,28 +248,29 @@ type calls struct {
 	one  [1]func(context.Context) // what fs is, if it is one: saves an allocation
 }
 
-func (c *calls) run() {
+func (c *calls) run(w *worker) {
 	ctx, ok := c.Begin()
 	if !ok {
 		return
 	}
 	defer c.Settle(struct{}{}, nil) // ends the ctx
 	for _, f := range c.fs {
-		c.call(ctx, f)
+		w.call(ctx, f)
 	}
 }
 
-func (c *calls) call(ctx context.Context, f func(context.Context)) {
-	returned := false
+// call calls f, with nobody to tell how it ended.
+func (w *worker) call(ctx context.Context, f func(context.Context)) {
+	p, returned := w.p, false
 	defer func() {
 		if returned {
-			c.p.succeeded.Add(1)
+			w.succeeded.Add(1)
 			return
 		}
-		c.p.failed.Add(1)
+		p.failed.Add(1)
 		if v := recover(); v != nil {
-			c.p.panicked.Add(1)
-			c.p.log().Error("threadpool: job panicked", "pool", c.p.cfg.Name, "job", funcname.Describe(funcname.PC(f)), "panic", eventual.Recovered(v))
+			p.panicked.Add(1)
+			p.log().Error("threadpool: job panicked", "pool", p.cfg.Name, "job", funcname.Describe(funcname.PC(f)), "panic", eventual.Recovered(v))
 		}
 	}()
 	f(ctx)
@@ -276,3 +282,28 @@ func (c *calls) call(ctx context.Context, f func(context.Context)) {
 func (c *calls) refuse(error) bool            { return c.Settle(struct{}{}, nil) }
 func (c *calls) Lifetime() *eventual.Lifetime { return c.p.life }
 func (c *calls) Func() uintptr                { return funcname.PC(c.fs[0]) }
+
+// plainCall is one function without a result whose ctx says nothing: the job that
+// costs no allocation to submit.
+type plainCall func(context.Context)
+
+func (f plainCall) run(w *worker) {
+	ctx := w.callContext()
+	ctx.Begin(w.p.life)
+	defer ctx.End()
+	w.call(ctx, f)
+}
+
+func (plainCall) refuse(error) bool { return true }
+func (f plainCall) Func() uintptr   { return funcname.PC(f) }
+
+// callContext returns the ctx of a call. They are made several at once, since each
+// is small; one that a function keeps keeps its neighbours, which hold nothing.
+func (w *worker) callContext() *eventual.CallContext {
+	if len(w.contexts) == 0 {
+		w.contexts = make([]eventual.CallContext, batch)
+	}
+	c := &w.contexts[0]
+	w.contexts = w.contexts[1:]
+	return c
+}

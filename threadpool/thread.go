@@ -42,7 +42,7 @@ func (p *Pool) workerFailed(w *worker, err error) {
 	p.mu.Lock()
 	p.queue.putBack(w.giveBack()) // of a goroutine that ended before this one
 	p.releaseLocked(w)
-	delete(p.workers, w)
+	p.retireLocked(w)
 	wake := p.settleLocked()
 	var left []entry
 	var senders []*sender

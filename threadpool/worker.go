@@ -4,8 +4,10 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/park"
 )
 
@@ -13,7 +15,7 @@ import (
 // the pool's lock cheap, few enough that one slow job does not hold many up. What
 // it has not begun is given back when it waits or its job takes long, and taken by
 // those who find nothing else.
-const batch = 8
+const batch = 32
 
 // worker is a goroutine, and with LockOSThread a thread, that runs jobs. It holds
 // a slot while it runs or looks for one:
@@ -27,14 +29,18 @@ type worker struct {
 	wakeup chan struct{} // one slot; made by the worker's goroutine's creator
 	timer  *time.Timer   // of the idle timeout; owned by the worker
 
-	slot bool // it holds a slot; guarded by p.mu
-	idle bool // it is on p.idle; guarded by p.mu
+	slot    bool // it holds a slot; guarded by p.mu
+	idle    bool // it is on p.idle; guarded by p.mu
+	lingers bool // counted in p.lingering; guarded by p.mu
+
+	contexts  []eventual.CallContext // not used yet; owned by the worker
+	succeeded atomic.Uint64          // jobs; of this worker, so that workers do not write to one place
 
 	mu       sync.Mutex // guards what follows; nothing happens under it
 	id       int64      // of its goroutine
-	mine     []entry    // taken and not begun; in room
-	room     []entry    // of batch entries, empty
-	shares   bool       // it took several at once, counted in p.spare
+	mine     []entry    // taken and not begun; in store
+	store    []entry    // of batch entries, empty
+	shares   bool       // it took several at once and has not begun all; counted in p.sharing
 	current  task       // that runs; nil between jobs
 	began    time.Duration
 	reported bool // current, as slow
@@ -76,43 +82,73 @@ func (w *worker) main() {
 	returned = true
 }
 
-// runBatch runs what the worker has taken.
+// runBatch runs what the worker has taken. Reading the clock costs as much as a
+// short job, so a job that nobody times is taken to begin when the first of its
+// batch did, unless slow jobs are looked for.
 func (w *worker) runBatch() {
 	p := w.p
 	now := p.clock()
-	for {
+	for first := true; ; first = false {
 		e := w.advance(now)
 		if e.task == nil {
 			return
 		}
 		if e.at != 0 {
+			if !first {
+				now = w.restart()
+			}
 			p.waitTimes.Record(now - e.at)
 		}
-		e.task.run()
-		end := p.clock()
-		if e.at != 0 {
-			p.runTimes.Record(end - now)
+		e.task.run(w)
+		if e.at != 0 || p.cfg.SlowJob > 0 {
+			end := p.clock()
+			if e.at != 0 {
+				p.runTimes.Record(end - now)
+			}
+			now = end
 		}
-		now = end
 	}
+}
+
+// restart sets the time at which the current job began.
+func (w *worker) restart() time.Duration {
+	now := w.p.clock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.began = now
+	return now
 }
 
 // advance ends the job that ran and begins the next of the worker's own, if there
 // is one.
 func (w *worker) advance(now time.Duration) (e entry) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.current = nil
-	if len(w.mine) == 0 {
-		return entry{}
+	if len(w.mine) > 0 {
+		e, w.mine[0] = w.mine[0], entry{}
+		w.mine = w.mine[1:]
+		w.sharedLocked()
+		w.current, w.began, w.reported = e.task, now, false
 	}
-	e, w.mine[0] = w.mine[0], entry{}
-	w.mine = w.mine[1:]
-	if w.shares {
-		w.p.spare.Add(-1)
-	}
-	w.current, w.began, w.reported = e.task, now, false
+	w.mu.Unlock()
 	return e
+}
+
+// sharedLocked notes that nothing is left to share, if so.
+func (w *worker) sharedLocked() {
+	if w.shares && len(w.mine) == 0 {
+		w.shares = false
+		w.p.sharing.Add(-1)
+	}
+}
+
+func (w *worker) spares() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.shares {
+		return 0
+	}
+	return len(w.mine)
 }
 
 func (w *worker) finish() {
@@ -127,49 +163,84 @@ func (w *worker) giveBack() []entry {
 	defer w.mu.Unlock()
 	es := w.mine
 	w.mine = nil
-	if w.shares {
-		w.p.spare.Add(-int64(len(es)))
-	}
+	w.sharedLocked()
 	return es
 }
 
+// What a worker finds when it looks for something to do.
+type finding int
+
+const (
+	jobs finding = iota // in mine
+	wait                // nothing yet: it keeps its slot and looks again
+	idle                // nothing: it is among the idle
+	over                // it is to end
+)
+
+// How often a worker looks again before it is idle: somebody who just got a result
+// often has the next job, and waking a goroutine costs more than looking. Waking a
+// thread costs far more still.
+const (
+	spins       = 2
+	lockedSpins = 20
+)
+
 // next finds something to do; it reports false when the worker is to end.
 func (w *worker) next() bool {
-	for {
-		found, end, expires, wake := w.look()
+	patience := spins
+	if w.p.cfg.LockOSThread {
+		patience = lockedSpins
+	}
+	for left := patience; ; left-- {
+		found, expires, wake := w.look(left > 0)
 		wakeAll(wake)
-		switch {
-		case found:
+		switch found {
+		case jobs:
 			return true
-		case end:
+		case wait:
+			runtime.Gosched()
+			continue
+		case over:
 			return false
-		}
-		if !w.sleep(expires) && w.expired() {
-			return false
+		case idle:
+			if !w.sleep(expires) && w.expired() {
+				return false
+			}
+			left = patience + 1
 		}
 	}
 }
 
-// look takes jobs if it can and otherwise puts the worker among the idle.
-func (w *worker) look() (found, end, expires bool, wake []*worker) {
+// look takes jobs if it can. If not, it gives the slot back, unless the worker is to
+// linger, and puts it among the idle. expires says that it may not idle for ever.
+func (w *worker) look(linger bool) (found finding, expires bool, wake []*worker) {
 	p := w.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w.slot {
+		if w.lingers {
+			w.lingers = false
+			p.lingering--
+		}
 		wanted := len(p.resuming) > 0 || p.slots > p.max || p.state == stopped
 		if !wanted && w.takeLocked() {
-			return true, false, false, nil
+			return jobs, false, nil
+		}
+		if linger && !wanted && p.state == running {
+			w.lingers = true
+			p.lingering++
+			return wait, false, nil
 		}
 		p.releaseLocked(w)
 		wake = p.handOnLocked()
 	}
 	if p.quietLocked() || p.stayingLocked()-p.lent > p.max || p.state == stopped {
 		p.leaving++
-		return false, true, false, append(wake, p.settleLocked()...)
+		return over, false, append(wake, p.settleLocked()...)
 	}
 	w.idle = true
 	p.idle = append(p.idle, w)
-	return false, false, p.stayingLocked() > p.min, wake
+	return idle, p.stayingLocked() > p.min, wake
 }
 
 // takeLocked takes a share of the queue or, if that is empty, of what another
@@ -182,19 +253,19 @@ func (w *worker) takeLocked() bool {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.room == nil {
-		w.room = make([]entry, 0, batch)
+	if w.store == nil {
+		w.store = make([]entry, 0, batch)
 	}
-	w.mine = p.queue.take(n, w.room)
-	w.shares = len(w.mine) > 1
-	if w.shares {
-		p.spare.Add(int64(len(w.mine)))
+	w.mine = p.queue.take(n, w.store)
+	if len(w.mine) > 1 {
+		w.shares = true
+		p.sharing.Add(1)
 	}
 	if len(w.mine) > 0 {
 		p.admitLocked()
 		return true
 	}
-	if p.spare.Load() == 0 {
+	if p.sharing.Load() == 0 {
 		return false
 	}
 	for victim := range p.workers {
@@ -216,34 +287,14 @@ func (w *worker) steal() (e entry) {
 	if last := len(w.mine) - 1; w.shares && last >= 0 {
 		e, w.mine[last] = w.mine[last], entry{}
 		w.mine = w.mine[:last]
-		w.p.spare.Add(-1)
+		w.sharedLocked()
 	}
 	return e
 }
 
-// How often a worker looks again before it parks: somebody who just got a result
-// often has the next job, and waking a goroutine costs more than looking. Waking a
-// thread costs far more still.
-const (
-	spins       = 2
-	lockedSpins = 20
-)
-
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
 func (w *worker) sleep(expires bool) (woken bool) {
-	n := spins
-	if w.p.cfg.LockOSThread {
-		n = lockedSpins
-	}
-	for range n {
-		runtime.Gosched()
-		select {
-		case <-w.wakeup:
-			return true
-		default:
-		}
-	}
 	if !expires {
 		<-w.wakeup
 		return true
@@ -286,9 +337,14 @@ func (w *worker) expired() bool {
 // gone takes a worker that has ended out of the pool.
 func (p *Pool) gone(w *worker) {
 	p.mu.Lock()
-	delete(p.workers, w)
+	p.retireLocked(w)
 	p.leaving--
 	wake := p.settleLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
+}
+
+func (p *Pool) retireLocked(w *worker) {
+	delete(p.workers, w)
+	p.retired += w.succeeded.Load()
 }
