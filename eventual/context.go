@@ -36,36 +36,7 @@ func (l *Lifetime) Context() context.Context { return l.ctx }
 // It is allocated apart from the result, so that a result that is kept does not
 // keep the caller's values.
 type workContext struct {
-	parent context.Context
-	late   lateContext
-}
-
-func (c *workContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
-func (c *workContext) Done() <-chan struct{}       { return c.late.materialize(c.parent).Done() }
-func (c *workContext) Err() error                  { return c.late.err(c.parent) }
-func (c *workContext) Value(key any) any           { return c.late.value(c.parent, key) }
-func (c *workContext) cancel(cause error)          { c.late.materialize(c.parent).cancel(cause) }
-func (c *workContext) end()                        { c.late.end() }
-
-// CallContext is the ctx of a call that has no result and a caller without a ctx of
-// their own: it is done when the component that runs the call stops, and when the
-// call has ended. It is small, so that a component may make many at once.
-type CallContext struct{ late lateContext }
-
-// Begin gives c the life of the component. It is called once.
-func (c *CallContext) Begin(life *Lifetime) { c.late.lifetime = life }
-
-// End is called when the call has ended.
-func (c *CallContext) End() { c.late.end() }
-
-// Deadline, Done, Err and Value make c a [context.Context].
-func (c *CallContext) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (c *CallContext) Done() <-chan struct{}       { return c.late.materialize(context.Background()).Done() }
-func (c *CallContext) Err() error                  { return c.late.err(context.Background()) }
-func (c *CallContext) Value(key any) any           { return c.late.value(context.Background(), key) }
-
-// lateContext is a context that is only made when somebody asks for its Done.
-type lateContext struct {
+	parent   context.Context
 	lifetime *Lifetime // may be nil
 	inner    atomic.Pointer[innerContext]
 }
@@ -84,31 +55,35 @@ var ended = func() *innerContext {
 	return &innerContext{Context: ctx, cancel: cancel}
 }()
 
-func (c *lateContext) err(parent context.Context) error {
+func (c *workContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
+
+func (c *workContext) Done() <-chan struct{} { return c.materialize().Done() }
+
+func (c *workContext) Err() error {
 	if inner := c.inner.Load(); inner != nil {
 		return inner.Err()
 	}
 	if c.lifetime != nil && c.lifetime.ctx.Err() != nil {
-		return c.materialize(parent).Err()
+		return c.materialize().Err()
 	}
-	return parent.Err()
+	return c.parent.Err()
 }
 
-// value asks the inner context once there is one, so that context.Cause finds
+// Value asks the inner context once there is one, so that context.Cause finds
 // its cause and contexts derived from this one register with it directly.
-func (c *lateContext) value(parent context.Context, key any) any {
+func (c *workContext) Value(key any) any {
 	if inner := c.inner.Load(); inner != nil && inner != ended {
 		return inner.Value(key)
 	}
-	return parent.Value(key)
+	return c.parent.Value(key)
 }
 
 // materialize returns the standard context behind c, making it the first time.
-func (c *lateContext) materialize(parent context.Context) *innerContext {
+func (c *workContext) materialize() *innerContext {
 	if inner := c.inner.Load(); inner != nil {
 		return inner
 	}
-	ctx, cancel := context.WithCancelCause(parent)
+	ctx, cancel := context.WithCancelCause(c.parent)
 	inner := &innerContext{Context: ctx, cancel: cancel}
 	if c.lifetime != nil {
 		life := c.lifetime.ctx
@@ -124,8 +99,10 @@ func (c *lateContext) materialize(parent context.Context) *innerContext {
 	return inner
 }
 
+func (c *workContext) cancel(cause error) { c.materialize().cancel(cause) }
+
 // end is called when the work is over: nothing stays registered anywhere.
-func (c *lateContext) end() {
+func (c *workContext) end() {
 	if !c.inner.CompareAndSwap(nil, ended) {
 		c.inner.Load().release()
 	}

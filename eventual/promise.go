@@ -28,7 +28,7 @@ type Promise[T any] struct {
 // called once, before anybody else sees p.
 func (p *Promise[T]) Init(ctx context.Context, w Work) {
 	p.result.owner = w
-	p.result.ctx = &workContext{parent: ctx, late: lateContext{lifetime: w.Lifetime()}}
+	p.result.ctx = &workContext{parent: ctx, lifetime: w.Lifetime()}
 }
 
 // Room is space for the ctx of a Promise's work, for a component that wants it in
@@ -39,7 +39,7 @@ type Room struct{ ctx workContext }
 // record. It saves an allocation, and is right only where ctx holds nothing that
 // must not be kept as long as the result: see [Plain].
 func (p *Promise[T]) InitIn(room *Room, ctx context.Context, w Work) {
-	room.ctx.parent, room.ctx.late.lifetime = ctx, w.Lifetime()
+	room.ctx.parent, room.ctx.lifetime = ctx, w.Lifetime()
 	p.result.owner, p.result.ctx = w, &room.ctx
 }
 

@@ -50,7 +50,7 @@ type Pool struct {
 	refusing  error       // why no worker can be had; nil if one can
 	alarm     *time.Timer // of the slow-job watch; nil unless it is set
 
-	submitted uint64 // of which every sixteenth is timed
+	submitted uint64 // jobs, of which some are timed
 	retired   uint64 // what workers that are gone have succeeded with
 
 	sharing             atomic.Int32 // workers that hold jobs taken several at once and not begun

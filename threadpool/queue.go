@@ -1,6 +1,9 @@
 package threadpool
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // task is a job in the queue.
 type task interface {
@@ -93,12 +96,15 @@ func (q *queue) putBack(es []entry) {
 	}
 }
 
+// blocks are empty ones, for any queue: the collector takes what is not used.
+var blocks = sync.Pool{New: func() any { return new(block) }}
+
 func (q *queue) newBlock() *block {
 	if b := q.spare; b != nil {
 		q.spare = nil
 		return b
 	}
-	return new(block)
+	return blocks.Get().(*block)
 }
 
 // dropFirst takes the first block, which is empty, out.
@@ -109,5 +115,9 @@ func (q *queue) dropFirst() {
 		q.last = nil
 	}
 	b.next = nil
-	q.spare = b
+	if q.spare == nil {
+		q.spare = b
+		return
+	}
+	blocks.Put(b)
 }

@@ -21,7 +21,7 @@ type Stats struct {
 	Panicked  uint64 // of these, those that panicked
 	Slow      uint64 // jobs that ran longer than Config.SlowJob
 
-	Wait histogram.Summary // in the queue; of every sixteenth job
+	Wait histogram.Summary // in the queue; of every sixty-fourth job
 	Run  histogram.Summary // of the same jobs
 }
 
@@ -35,7 +35,7 @@ func (p *Pool) Stats() Stats {
 		Succeeded: p.retired,
 	}
 	for w := range p.workers {
-		s.Succeeded += w.succeeded.Load()
+		s.Succeeded += w.successes()
 	}
 	p.mu.Unlock()
 	s.Failed = p.failed.Load()

@@ -29,7 +29,9 @@ func DeferToThread[T any](ctx context.Context, p *Pool, fn func(context.Context)
 }
 
 // CallInThread has f called by a worker of p. It returns an error if f is not
-// accepted, as DeferToThread does. Nobody waits for f: its panic is logged.
+// accepted, as DeferToThread does. Nobody waits for f: its panic is logged. If ctx is
+// context.Background(), the ctx of f is the pool's own, which ends only with a Stop
+// that runs out of time; else it ends with f.
 func (p *Pool) CallInThread(ctx context.Context, f func(context.Context)) error {
 	if err := p.check("CallInThread", ctx == nil, f == nil); err != nil {
 		return err
@@ -129,10 +131,14 @@ func (p *Pool) fullLocked() bool {
 	return p.cfg.QueueLimit > 0 && (p.queue.len() >= p.cfg.QueueLimit || len(p.senders) > 0)
 }
 
+// timedEvery says which jobs are timed: reading the clock three times costs more
+// than a short job does.
+const timedEvery = 64
+
 // enqueueLocked also gives a free slot to a worker, which is to be woken.
 func (p *Pool) enqueueLocked(t task) (wake *worker) {
 	e := entry{task: t}
-	if p.submitted++; p.submitted%16 == 1 {
+	if p.submitted++; p.submitted%timedEvery == 1 {
 		e.at = max(p.clock(), 1)
 	}
 	p.queue.push(e)
@@ -261,20 +267,26 @@ func (c *calls) run(w *worker) {
 
 // call calls f, with nobody to tell how it ended.
 func (w *worker) call(ctx context.Context, f func(context.Context)) {
-	p, returned := w.p, false
+	returned := false
 	defer func() {
-		if returned {
-			w.succeeded.Add(1)
-			return
-		}
-		p.failed.Add(1)
-		if v := recover(); v != nil {
-			p.panicked.Add(1)
-			p.log().Error("threadpool: job panicked", "pool", p.cfg.Name, "job", funcname.Describe(funcname.PC(f)), "panic", eventual.Recovered(v))
+		if !returned {
+			w.callFailed(f, recover())
 		}
 	}()
 	f(ctx)
 	returned = true
+	w.returned++
+}
+
+// callFailed takes note of a call that did not return. recovered is nil for a
+// Goexit.
+func (w *worker) callFailed(f func(context.Context), recovered any) {
+	p := w.p
+	p.failed.Add(1)
+	if recovered != nil {
+		p.panicked.Add(1)
+		p.log().Error("threadpool: job panicked", "pool", p.cfg.Name, "job", funcname.Describe(funcname.PC(f)), "panic", eventual.Recovered(recovered))
+	}
 }
 
 // refuse has nobody to tell; the Promise's own end would be reported as a failure
@@ -284,26 +296,9 @@ func (c *calls) Lifetime() *eventual.Lifetime { return c.p.life }
 func (c *calls) Func() uintptr                { return funcname.PC(c.fs[0]) }
 
 // plainCall is one function without a result whose ctx says nothing: the job that
-// costs no allocation to submit.
+// costs no allocation. What it is given is the pool's own ctx.
 type plainCall func(context.Context)
 
-func (f plainCall) run(w *worker) {
-	ctx := w.callContext()
-	ctx.Begin(w.p.life)
-	defer ctx.End()
-	w.call(ctx, f)
-}
-
+func (f plainCall) run(w *worker)   { w.call(w.p.life.Context(), f) }
 func (plainCall) refuse(error) bool { return true }
 func (f plainCall) Func() uintptr   { return funcname.PC(f) }
-
-// callContext returns the ctx of a call. They are made several at once, since each
-// is small; one that a function keeps keeps its neighbours, which hold nothing.
-func (w *worker) callContext() *eventual.CallContext {
-	if len(w.contexts) == 0 {
-		w.contexts = make([]eventual.CallContext, batch)
-	}
-	c := &w.contexts[0]
-	w.contexts = w.contexts[1:]
-	return c
-}

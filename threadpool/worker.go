@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/park"
 )
 
@@ -33,8 +32,8 @@ type worker struct {
 	idle    bool // it is on p.idle; guarded by p.mu
 	lingers bool // counted in p.lingering; guarded by p.mu
 
-	contexts  []eventual.CallContext // not used yet; owned by the worker
-	succeeded atomic.Uint64          // jobs; of this worker, so that workers do not write to one place
+	returned  uint64        // calls since the last advance; owned by the worker
+	succeeded atomic.Uint64 // jobs with a result; counted by worker, so that workers do not write to one place
 
 	mu       sync.Mutex // guards what follows; nothing happens under it
 	id       int64      // of its goroutine
@@ -43,7 +42,8 @@ type worker struct {
 	shares   bool       // it took several at once and has not begun all; counted in p.sharing
 	current  task       // that runs; nil between jobs
 	began    time.Duration
-	reported bool // current, as slow
+	reported bool   // current, as slow
+	calls    uint64 // that returned, as of the last advance
 }
 
 func (w *worker) wake() { w.wakeup <- struct{}{} }
@@ -123,6 +123,8 @@ func (w *worker) restart() time.Duration {
 // is one.
 func (w *worker) advance(now time.Duration) (e entry) {
 	w.mu.Lock()
+	w.calls += w.returned
+	w.returned = 0
 	w.current = nil
 	if len(w.mine) > 0 {
 		e, w.mine[0] = w.mine[0], entry{}
@@ -346,5 +348,11 @@ func (p *Pool) gone(w *worker) {
 
 func (p *Pool) retireLocked(w *worker) {
 	delete(p.workers, w)
-	p.retired += w.succeeded.Load()
+	p.retired += w.successes()
+}
+
+func (w *worker) successes() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.succeeded.Load() + w.calls
 }
