@@ -25,7 +25,7 @@ func (c *core) wait(timeout time.Duration) error {
 		return ErrTimeout
 	}
 	id := park.ID()
-	resume, err := park.Before(id, c.currentOwner())
+	resume, err := c.beforePark(id)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (c *core) waitContext(ctx context.Context) error {
 		return waitEnded(ctx)
 	}
 	id := park.ID()
-	resume, err := park.Before(id, c.currentOwner())
+	resume, err := c.beforePark(id)
 	if err != nil {
 		return err
 	}
@@ -101,6 +101,16 @@ func (c *core) waitContext(ctx context.Context) error {
 }
 
 var errWaitNil = errors.New("eventual: WaitContext: nil ctx")
+
+// beforePark asks the goroutine's hook for leave to wait for c. Most goroutines
+// have none, and then nothing of c is looked at.
+func (c *core) beforePark(id int64) (resume func(), err error) {
+	hook := park.Current(id)
+	if hook == nil {
+		return nil, nil
+	}
+	return hook.BeforePark(c.currentOwner())
+}
 
 func waitEnded(ctx context.Context) error {
 	return fmt.Errorf("eventual: waiting for a result: %w", context.Cause(ctx))

@@ -103,8 +103,9 @@ func (r *Reactor) serve() (stopped bool) {
 			return true
 		}
 		if l.next == len(l.batch) && !r.refill() {
-			r.publish()
 			if l.once {
+				r.swap(nil) // lets go of what ran
+				r.publish()
 				running = false
 				return true
 			}
@@ -136,6 +137,9 @@ func (r *Reactor) refill() bool {
 	l := &r.loop
 	if l.ran >= publishEvery {
 		r.publish()
+	}
+	if r.attn.Load()&(attnInbox|attnLocal) == 0 { // leave the lock alone
+		return false
 	}
 	l.next = 0
 	l.batch = r.swap(l.local)

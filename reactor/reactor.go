@@ -36,13 +36,21 @@ type Reactor struct {
 	done       chan struct{} // closed when it has stopped
 	hand       *handDriven   // nil unless package reactortest drives it
 
+	loopID atomic.Int64 // identity of the loop's goroutine; 0 while there is none. Every submission reads it
+
+	// What others write at each submission, what both sides write, and what the loop
+	// writes at each callback are kept on cache lines of their own: two lines
+	// apart, because processors fetch them in pairs.
+	_      cacheLines
 	inbox  inbox
-	timers timers
+	_      cacheLines
 	attn   atomic.Uint32 // attn bits
-	loopID atomic.Int64  // identity of the loop's goroutine; 0 while there is none
-	coID   atomic.Int64  // identity of the coroutine that has the turn, for the watchdog; else 0
-	coLive atomic.Int64  // coroutines begun and not ended
-	loop   loopState     // owned by whoever has the loop's turn
+	_      cacheLines
+	loop   loopState    // owned by whoever has the loop's turn
+	coID   atomic.Int64 // identity of the coroutine that has the turn, for the watchdog; else 0
+	coLive atomic.Int64 // coroutines begun and not ended
+	_      cacheLines
+	timers timers
 
 	mu          sync.Mutex // guards what follows; nothing is called under it
 	state       int32
@@ -60,6 +68,8 @@ type Reactor struct {
 	panics    atomic.Uint64
 	stalls    atomic.Uint64
 }
+
+type cacheLines [128]byte
 
 // New returns a reactor that is not running yet: what is handed to it waits for
 // Start or Run.
