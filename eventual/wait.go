@@ -2,6 +2,7 @@ package eventual
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -24,7 +25,7 @@ func (c *core) wait(timeout time.Duration) error {
 		return c.timeUp()
 	}
 	id := park.ID()
-	resume, err := park.Before(id, c.currentOwner())
+	resume, err := c.beforePark(id)
 	if err != nil {
 		return err
 	}
@@ -72,11 +73,14 @@ func (c *core) waitContext(ctx context.Context) error {
 	if c.isDone() {
 		return nil
 	}
+	if ctx == nil {
+		return errWaitNil
+	}
 	if ctx.Err() != nil {
 		return waitEnded(ctx)
 	}
 	id := park.ID()
-	resume, err := park.Before(id, c.currentOwner())
+	resume, err := c.beforePark(id)
 	if err != nil {
 		return err
 	}
@@ -105,6 +109,18 @@ func (c *core) waitContext(ctx context.Context) error {
 	}
 	w.giveBack(id)
 	return err
+}
+
+var errWaitNil = errors.New("eventual: WaitContext: nil ctx")
+
+// beforePark asks the goroutine's hook for leave to wait for c. Most goroutines
+// have none, and then nothing of c is looked at.
+func (c *core) beforePark(id int64) (resume func(), err error) {
+	hook := park.Current(id)
+	if hook == nil {
+		return nil, nil
+	}
+	return hook.BeforePark(c.currentOwner())
 }
 
 func waitEnded(ctx context.Context) error {

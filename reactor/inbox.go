@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,8 +20,8 @@ type call func()
 func (f call) run()      { f() }
 func (call) abort(error) {}
 
-// keepCap is the largest backing array, in tasks, that is kept for reuse: a
-// storm leaves no more memory behind than this.
+// keepCap is the largest backing array, in tasks, that is kept for reuse when the
+// loop goes to sleep: a storm leaves no more memory behind than this.
 const keepCap = 1 << 14
 
 // inbox is where other goroutines hand tasks to the loop. The loop takes all of
@@ -51,6 +52,9 @@ func (r *Reactor) post(t task) bool {
 	}
 	if len(in.tasks) == 0 {
 		r.beginBatchLocked()
+	}
+	if n := len(in.tasks); n == cap(in.tasks) {
+		in.tasks = slices.Grow(in.tasks, max(n, 16)) // append's own quarter would copy a storm five times
 	}
 	in.tasks = append(in.tasks, t)
 	wake := in.unparkLocked()
@@ -95,9 +99,6 @@ func (r *Reactor) swap(local []task) []task {
 	in.mu.Lock()
 	spare := in.taken
 	clear(spare)
-	if cap(spare) > keepCap {
-		spare = nil
-	}
 	in.high = max(in.high, len(in.tasks))
 	if len(in.tasks) > 0 {
 		r.attn.And(^attnInbox)
@@ -111,22 +112,37 @@ func (r *Reactor) swap(local []task) []task {
 	return batch
 }
 
+// restLocked lets go of the batch that has run, and of what a storm has left.
+func (in *inbox) restLocked() {
+	clear(in.taken)
+	in.taken = in.taken[:0]
+	if cap(in.taken) > keepCap {
+		in.taken = nil
+	}
+	if len(in.tasks) == 0 && cap(in.tasks) > keepCap {
+		in.tasks = nil
+	}
+}
+
 // park sleeps until there is something to do.
 func (r *Reactor) park() {
 	in := &r.inbox
 	for range 2 {
 		runtime.Gosched()
-		if r.attn.Load()&(attnInbox|attnTimer|attnStop) != 0 {
+		if r.attn.Load()&attnInbox != 0 {
 			return
 		}
 	}
+	r.loop.batch, r.loop.next = nil, 0
 	in.mu.Lock()
+	in.restLocked()
 	if r.attn.Load()&(attnInbox|attnTimer|attnStop) != 0 {
 		in.mu.Unlock()
 		return
 	}
 	in.parked = true
 	in.mu.Unlock()
+	r.publish()
 	r.idle()
 	<-in.wake
 	r.awake()

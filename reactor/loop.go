@@ -23,6 +23,10 @@ const attnUrgent = attnTimer | attnMark | attnStop
 // timersPerTurn bounds how many due timers run before a call gets its turn.
 const timersPerTurn = 64
 
+// publishEvery is how many callbacks may have run before Stats knows of them,
+// give or take a batch.
+const publishEvery = 256
+
 // loopState belongs to the goroutine that has the loop's turn: the loop itself or
 // the coroutine that it has switched to.
 type loopState struct {
@@ -30,6 +34,7 @@ type loopState struct {
 	next       int
 	current    task   // that runs, or ran last
 	local      []task // submitted by callbacks on the loop's own goroutine
+	doomed     []task // teardown has to abort
 	ran        uint64 // callbacks since the last publish
 	stopping   bool   // callbacks may submit no more
 	once       bool   // return when there is nothing to do, instead of sleeping
@@ -98,8 +103,9 @@ func (r *Reactor) serve() (stopped bool) {
 			return true
 		}
 		if l.next == len(l.batch) && !r.refill() {
-			r.publish()
 			if l.once {
+				r.swap(nil) // lets go of what ran
+				r.publish()
 				running = false
 				return true
 			}
@@ -113,11 +119,15 @@ func (r *Reactor) serve() (stopped bool) {
 			r.attn.And(^attnLocal)
 		}
 		l.ran++
-		if trace.IsEnabled() {
-			r.traced(t)
-		} else {
-			t.run()
-		}
+		r.runTask(t)
+	}
+}
+
+func (r *Reactor) runTask(t task) {
+	if trace.IsEnabled() {
+		r.traced(t)
+	} else {
+		t.run()
 	}
 }
 
@@ -125,6 +135,12 @@ func (r *Reactor) serve() (stopped bool) {
 // callbacks submitted, so that neither can starve the other.
 func (r *Reactor) refill() bool {
 	l := &r.loop
+	if l.ran >= publishEvery {
+		r.publish()
+	}
+	if r.attn.Load()&(attnInbox|attnLocal) == 0 { // leave the lock alone
+		return false
+	}
 	l.next = 0
 	l.batch = r.swap(l.local)
 	clear(l.local)

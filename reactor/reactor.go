@@ -36,19 +36,29 @@ type Reactor struct {
 	done       chan struct{} // closed when it has stopped
 	hand       *handDriven   // nil unless package reactortest drives it
 
-	inbox  inbox
-	timers timers
-	attn   atomic.Uint32 // attn bits
-	loopID atomic.Int64  // identity of the loop's goroutine; 0 while there is none
-	coID   atomic.Int64  // identity of the coroutine that has the turn, for the watchdog; else 0
-	coLive atomic.Int64  // coroutines begun and not ended
-	loop   loopState     // owned by whoever has the loop's turn
+	loopID atomic.Int64 // identity of the loop's goroutine; 0 while there is none. Every submission reads it
 
-	mu       sync.Mutex // guards what follows; nothing is called under it
-	state    int32
-	triggers [phases][]*trigger
-	stopErr  error
-	ended    chan struct{} // closed when the loop has ended; nil if it never ran
+	// What others write at each submission, what both sides write, and what the loop
+	// writes at each callback are kept on cache lines of their own: two lines
+	// apart, because processors fetch them in pairs.
+	_      cacheLines
+	inbox  inbox
+	_      cacheLines
+	attn   atomic.Uint32 // attn bits
+	_      cacheLines
+	loop   loopState    // owned by whoever has the loop's turn
+	coID   atomic.Int64 // identity of the coroutine that has the turn, for the watchdog; else 0
+	coLive atomic.Int64 // coroutines begun and not ended
+	_      cacheLines
+	timers timers
+
+	mu          sync.Mutex // guards what follows; nothing is called under it
+	state       int32
+	triggers    [phases][]*trigger
+	stopErr     error
+	inTrigger   []*triggerRun // that run, also when nobody waits for them any more
+	begunPhases Phase         // of the shutdown: those below it
+	ended       chan struct{} // closed when the loop has ended; nil if it never ran
 
 	live      liveSet
 	watchdog  watchdog
@@ -58,6 +68,8 @@ type Reactor struct {
 	panics    atomic.Uint64
 	stalls    atomic.Uint64
 }
+
+type cacheLines [128]byte
 
 // New returns a reactor that is not running yet: what is handed to it waits for
 // Start or Run.
@@ -98,9 +110,11 @@ func (r *Reactor) Start() {
 	}
 }
 
-// Run runs the loop on the calling goroutine until Stop was called, by whomever,
-// or ctx is done, which begins a shutdown that Config.StopTimeout bounds. It
-// returns the shutdown's error. The goroutine must not be locked to its thread.
+// Run runs the loop until Stop was called, by whomever, or ctx is done, which
+// begins a shutdown that Config.StopTimeout bounds. It returns when the reactor
+// has stopped, with the shutdown's error. The loop has a goroutine of its own all
+// the same, so that runtime.Goexit in a callback does not end the caller's, which
+// may be locked to its thread.
 func (r *Reactor) Run(ctx context.Context) error {
 	if ctx == nil {
 		return fmt.Errorf("%s: Run: nil ctx", r.component)
@@ -110,11 +124,9 @@ func (r *Reactor) Run(ctx context.Context) error {
 	}
 	detach := context.AfterFunc(ctx, func() { r.beginStop(context.Background()) })
 	defer detach()
-	r.serveAll()
+	go r.serveAll() // ended by Stop
 	<-r.done
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.stopErr
+	return r.shutdownError()
 }
 
 // begin takes the reactor from created to running.

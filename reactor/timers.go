@@ -109,7 +109,7 @@ func (r *Reactor) runTimers() {
 		r.lag.Record(r.clock() - when)
 		r.loop.ran++
 		r.loop.current = what
-		what.run()
+		r.runTask(what)
 	}
 	t.mu.Lock()
 	due := r.armLocked()

@@ -7,21 +7,46 @@ package threadpool
 type workerHook struct{ w *worker }
 
 // BeforePark is called on the worker's own goroutine.
-func (h workerHook) BeforePark(any) (resume func(), err error) {
-	h.w.lend()
+func (h workerHook) BeforePark(awaited any) (resume func(), err error) {
+	if !h.w.lend(awaited) {
+		return nil, nil
+	}
 	return h.w.regain, nil
 }
 
-// lend gives the worker's slot, and what it has not begun, to others.
-func (w *worker) lend() {
+// lend gives the worker's slot, and what it has not begun, to others. It reports
+// false if it has no slot: in OnThreadStop.
+func (w *worker) lend(awaited any) bool {
 	p := w.p
 	p.mu.Lock()
+	if !w.slot {
+		p.mu.Unlock()
+		return false
+	}
 	p.queue.putBack(w.giveBack())
+	p.hurryLocked(w, awaited)
 	p.releaseLocked(w)
 	p.lent++
-	wake := p.handOnLocked()
+	wake := p.feedLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
+	return true
+}
+
+// hurryLocked lets what w waits for go first: the awaited job, and all that w has
+// submitted since it began, one of which a combinator may wait for. Otherwise a
+// thousand jobs that each wait for another one would all begin, and wait, before
+// the first of the others had its turn.
+func (p *Pool) hurryLocked(w *worker, awaited any) {
+	n := int(min(p.queue.pushed-w.since, uint64(p.queue.len())))
+	t, _ := awaited.(task)
+	if of, ok := awaited.(interface{ pool() *Pool }); ok && of.pool() == p {
+		n = max(n, p.queue.find(t))
+	}
+	if n > 0 {
+		id := w.id // written before the worker's first job
+		p.queue.hurry(n, func(e entry) bool { return e.by == id || e.task == t })
+	}
 }
 
 // regain waits for a slot, before anybody who only looks for a job.

@@ -46,18 +46,19 @@ type Pool struct {
 	queue    queue
 	senders  []*sender // that wait for room, the first in front
 	workers  map[*worker]struct{}
-	idle     []*worker   // parked, the last to park on top; they hold no slot
-	resuming []*worker   // that wait for a slot to go on with after a wait, the first in front
-	slots    int         // held by workers that run, or look for, a job; never more than max
-	lent     int         // workers that gave theirs while they wait
-	leaving  int         // workers that are ending
-	refusing error       // why no worker can be had; nil if one can
-	alarm    *time.Timer // of the slow-job watch; nil unless it is set
+	idle     []*worker     // parked, the last to park on top; they hold no slot
+	resuming []*worker     // that wait for a slot to go on with after a wait, the first in front
+	slots    int           // held by workers that run, or look for, a job; never more than max
+	coming   int           // of these, by workers that were sent for a job and have not looked
+	lent     int           // workers that gave theirs while they wait
+	leaving  int           // workers that are ending
+	rescueAt time.Duration // when to look again for workers that hold jobs up
+	sweepIn  int           // refusals until a full queue is searched for dead jobs again
+	alarm    *time.Timer   // of the slow-job watch; nil unless it is set
 
 	spare               atomic.Int64 // jobs that workers have taken several at once and not begun
 	succeeded, failed   atomic.Uint64
 	panicked, slow      atomic.Uint64
-	submitted           atomic.Uint64
 	waitTimes, runTimes histogram.Histogram
 }
 
@@ -129,19 +130,30 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 // growLocked puts workers to work for what waits, within Max, and makes idle ones
 // up to Min. It returns those to wake.
 func (p *Pool) growLocked() (wake []*worker) {
-	for range p.queue.len() + int(p.spare.Load()) {
+	wake = p.feedLocked()
+	for p.stayingLocked() < p.min && p.slots < p.max {
+		p.spawnLocked()
+	}
+	return wake
+}
+
+// feedLocked lets those who wait for room into the queue, and gives the slots that
+// are free to workers that wait to go on and to workers for what waits, until
+// there are no more of the ones or of the others.
+func (p *Pool) feedLocked() (wake []*worker) {
+	for {
+		p.admitLocked()
+		if len(p.resuming) == 0 && p.waitingLocked() <= p.coming {
+			return wake
+		}
 		w, ok := p.dispatchLocked()
 		if !ok {
-			break
+			return wake
 		}
 		if w != nil {
 			wake = append(wake, w)
 		}
 	}
-	for p.stayingLocked() < p.min && p.slots < p.max {
-		p.spawnLocked()
-	}
-	return wake
 }
 
 // dispatchLocked gives a free slot, if there is one, to a worker that is to look
@@ -154,9 +166,12 @@ func (p *Pool) dispatchLocked() (w *worker, ok bool) {
 	switch {
 	case len(p.resuming) > 0:
 		w = p.resuming[0]
+		p.resuming[0] = nil
 		p.resuming = p.resuming[1:]
 	case len(p.idle) > 0:
 		w = p.popIdleLocked()
+		w.coming = true
+		p.coming++
 	default:
 		p.spawnLocked()
 		return nil, true
@@ -177,29 +192,31 @@ func (p *Pool) popIdleLocked() *worker {
 
 // spawnLocked starts a worker, with a slot.
 func (p *Pool) spawnLocked() {
-	w := &worker{p: p, slot: true, wakeup: make(chan struct{}, 1)}
+	w := &worker{p: p, slot: true, coming: true, wakeup: make(chan struct{}, 1)}
+	if p.cfg.OnThreadStart != nil {
+		w.hook, w.began = p.cfg.OnThreadStart, p.clock()
+	}
 	p.workers[w] = struct{}{}
 	p.slots++
+	p.coming++
 	go w.main() // ends by idling above Min, by a smaller Max, or with the pool
 }
 
 // releaseLocked takes w's slot back.
 func (p *Pool) releaseLocked(w *worker) {
+	p.arrivedLocked(w)
 	if w.slot {
 		w.slot = false
 		p.slots--
 	}
 }
 
-// handOnLocked gives a slot that became free to one that waits to go on, or to a
-// worker for what waits in the queue.
-func (p *Pool) handOnLocked() (wake []*worker) {
-	if len(p.resuming) > 0 || p.queue.len() > 0 {
-		if w, ok := p.dispatchLocked(); ok && w != nil {
-			wake = append(wake, w)
-		}
+// arrivedLocked: w, if it was sent for a job, is looking for it now.
+func (p *Pool) arrivedLocked(w *worker) {
+	if w.coming {
+		w.coming = false
+		p.coming--
 	}
-	return wake
 }
 
 // quietLocked reports whether a pool that is stopping has nothing left to do.
@@ -221,6 +238,9 @@ func (p *Pool) settleLocked() (wake []*worker) {
 		case <-p.done:
 		default:
 			close(p.done)
+			if p.alarm != nil {
+				p.alarm.Stop()
+			}
 		}
 	}
 	return wake

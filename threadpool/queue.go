@@ -1,6 +1,13 @@
 package threadpool
 
-import "time"
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+)
 
 // task is a job in the queue.
 type task interface {
@@ -9,28 +16,47 @@ type task interface {
 	run()
 	// refuse ends a job that was not started; it reports false if it was.
 	refuse(cause error) bool
+	// canceled reports that its result was, so that it will not be started.
+	canceled() bool
+	// drop forgets the submitted function, which has run; Func is not called while
+	// it does.
+	drop()
 	// Func is the entry of the submitted function.
 	Func() uintptr
 }
 
-// entry is a task and when it came, if its wait is to be measured.
+// entry is a task in the queue.
 type entry struct {
 	task task
-	at   time.Duration
+	by   int64           // the goroutine that submitted it
+	at   time.Duration   // when it came, if its wait is to be measured
+	ctx  context.Context // of its caller, if it can end and the queue is bounded
+}
+
+// dead returns why it will not be started, if so.
+func (e entry) dead() error {
+	switch {
+	case e.task.canceled():
+		return eventual.ErrCanceled
+	case e.ctx != nil && e.ctx.Err() != nil:
+		return fmt.Errorf("threadpool: not started: %w", context.Cause(e.ctx))
+	}
+	return nil
 }
 
 // queue is first in, first out. What was taken leaves no reference behind.
 type queue struct {
 	entries []entry
 	head    int
-	high    int // the longest it ever was
-	taken   uint64
+	high    int    // the longest it ever was
+	pushed  uint64 // entries that ever came
 }
 
 func (q *queue) len() int { return len(q.entries) - q.head }
 
 func (q *queue) push(e entry) {
 	q.entries = append(q.entries, e)
+	q.pushed++
 	q.high = max(q.high, q.len())
 }
 
@@ -41,7 +67,6 @@ func (q *queue) take(n int, into []entry) []entry {
 	into = append(into, from...)
 	clear(from)
 	q.head += n
-	q.taken += uint64(n)
 	q.compact()
 	return into
 }
@@ -67,7 +92,6 @@ func (q *queue) putBack(es []entry) {
 	if len(es) == 0 {
 		return
 	}
-	q.taken -= uint64(len(es))
 	if q.head >= len(es) {
 		q.head -= len(es)
 		copy(q.entries[q.head:], es)
@@ -75,4 +99,47 @@ func (q *queue) putBack(es []entry) {
 	}
 	q.entries = append(append(make([]entry, 0, len(es)+q.len()), es...), q.entries[q.head:]...)
 	q.head = 0
+}
+
+// find returns how far from the end t is; 0 if it is not there.
+func (q *queue) find(t task) (fromEnd int) {
+	for i := len(q.entries) - 1; i >= q.head; i-- {
+		if q.entries[i].task == t {
+			return len(q.entries) - i
+		}
+	}
+	return 0
+}
+
+// removeDead takes out what will not be started.
+func (q *queue) removeDead() (dead []entry) {
+	alive := slices.DeleteFunc(q.entries[q.head:], func(e entry) bool {
+		if e.dead() == nil {
+			return false
+		}
+		dead = append(dead, e)
+		return true
+	})
+	q.entries = q.entries[:q.head+len(alive)]
+	return dead
+}
+
+// hurry moves those of the last n entries that match to the front, in their order.
+func (q *queue) hurry(n int, match func(entry) bool) {
+	var first []entry
+	kept := max(q.head, len(q.entries)-n)
+	for i := kept; i < len(q.entries); i++ {
+		switch e := q.entries[i]; {
+		case match(e):
+			first = append(first, e)
+		case kept < i:
+			q.entries[kept] = e
+			fallthrough
+		default:
+			kept++
+		}
+	}
+	clear(q.entries[kept:])
+	q.entries = q.entries[:kept]
+	q.putBack(first)
 }

@@ -26,7 +26,7 @@ func (p *Pool) lookForSlow() {
 			p.queue.putBack(w.giveBack())
 		}
 	}
-	wake := p.handOnLocked()
+	wake := p.feedLocked()
 	if p.slots > 0 || p.lent > 0 {
 		p.watchSlowLocked()
 	}

@@ -32,8 +32,13 @@ func (p *Pool) Stop(ctx context.Context) error {
 	wake = append(wake, p.settleLocked()...)
 	p.mu.Unlock()
 	wakeAll(wake)
-	if h, ok := park.Current(park.ID()).(workerHook); ok && h.w.p == p {
-		return nil
+	if h, ok := park.Current(park.ID()).(workerHook); ok {
+		if h.w.p == p {
+			return nil
+		}
+		if h.w.lend(nil) { // a job of another pool, which ours may wait for
+			defer h.w.regain()
+		}
 	}
 	select {
 	case <-p.done:
@@ -69,8 +74,7 @@ func (p *Pool) giveUp() error {
 		e.task.refuse(p.errStopped)
 	}
 	for _, s := range senders {
-		s.task.refuse(p.errStopped)
-		s.accepted <- p.errStopped
+		s.accepted <- p.errStopped // its submission ends the job
 	}
 	wakeAll(wake)
 	p.mu.Lock()
@@ -78,6 +82,7 @@ func (p *Pool) giveUp() error {
 	p.mu.Unlock()
 	wakeAll(wake)
 	if len(running) == 0 {
+		<-p.done // no code but the pool's own is left to run
 		return nil
 	}
 	return &eventual.StopError{Component: p.component, Running: withStacks(running)}
@@ -112,16 +117,18 @@ func (p *Pool) runningLocked() (jobs []observed) {
 	return jobs
 }
 
-// running describes the worker's job.
+// running describes the worker's job, or the hook of its thread.
 func (w *worker) running(now time.Duration) (observed, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.current == nil {
+	r := eventual.Running{Name: "job", Age: now - w.began}
+	switch {
+	case w.current != nil:
+		r.Submitted = funcname.Describe(w.current.Func())
+	case w.hook != nil:
+		r.Name, r.Submitted = "thread hook", funcname.Describe(funcname.PC(w.hook))
+	default:
 		return observed{}, false
 	}
-	return observed{eventual.Running{
-		Name:      "job",
-		Age:       now - w.began,
-		Submitted: funcname.Describe(w.current.Func()),
-	}, w.id}, true
+	return observed{r, w.id}, true
 }

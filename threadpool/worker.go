@@ -6,14 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/park"
 )
-
-// batch is how many jobs a worker takes at once when many wait: enough to make
-// the pool's lock cheap, few enough that one slow job does not hold many up. What
-// it has not begun is given back when it waits or its job takes long, and taken by
-// those who find nothing else.
-const batch = 8
 
 // worker is a goroutine, and with LockOSThread a thread, that runs jobs. It holds
 // a slot while it runs or looks for one:
@@ -27,11 +22,15 @@ type worker struct {
 	wakeup chan struct{} // one slot; made by the worker's goroutine's creator
 	timer  *time.Timer   // of the idle timeout; owned by the worker
 
-	slot bool // it holds a slot; guarded by p.mu
-	idle bool // it is on p.idle; guarded by p.mu
+	// Guarded by p.mu.
+	slot   bool   // it holds a slot
+	coming bool   // it was given it to look for a job and has not yet
+	idle   bool   // it is on p.idle
+	since  uint64 // p.queue.pushed when it took its jobs
 
 	mu       sync.Mutex // guards what follows; nothing happens under it
-	id       int64      // of its goroutine
+	id       int64      // of its goroutine, which may read it
+	hook     any        // OnThreadStart or OnThreadStop, if that is what runs
 	mine     []entry    // taken and not begun; in room
 	room     []entry    // of batch entries, empty
 	shares   bool       // it took several at once, counted in p.spare
@@ -53,27 +52,40 @@ func (w *worker) main() {
 	w.mu.Lock()
 	w.id = id
 	w.mu.Unlock()
-	if err := p.startThread(); err != nil {
+	failure := eventual.ErrGoexit // of OnThreadStart, unless it returns
+	returned := false
+	defer func() { // runs even if OnThreadStop calls Goexit
 		park.Leave(id)
-		p.workerFailed(w, err)
+		switch {
+		case failure != nil:
+			p.workerFailed(w, failure)
+		case returned:
+			p.gone(w)
+		default:
+			w.hooked(p.cfg.OnThreadStart == nil, p.cfg.OnThreadStart)
+			go w.main() // ends as this one would have
+		}
+	}()
+	if failure = p.startThread(w); failure != nil {
 		return
 	}
-	returned := false
-	defer func() {
-		p.stopThread()
-		park.Leave(id)
-		if returned {
-			p.gone(w)
-			return
-		}
-		w.finish()
-		go w.main() // ends as this one would have
-	}()
+	defer p.stopThread(w)
 	w.runBatch() // what a goroutine that ended has left
 	for w.next() {
 		w.runBatch()
 	}
 	returned = true
+}
+
+// hooked notes that hook runs instead of a job, unless there is none.
+func (w *worker) hooked(none bool, hook any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropLocked()
+	w.hook = nil
+	if !none {
+		w.hook, w.began = hook, w.p.clock()
+	}
 }
 
 // runBatch runs what the worker has taken.
@@ -102,7 +114,7 @@ func (w *worker) runBatch() {
 func (w *worker) advance(now time.Duration) (e entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.current = nil
+	w.dropLocked()
 	if len(w.mine) == 0 {
 		return entry{}
 	}
@@ -115,10 +127,11 @@ func (w *worker) advance(now time.Duration) (e entry) {
 	return e
 }
 
-func (w *worker) finish() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.current = nil
+func (w *worker) dropLocked() {
+	if w.current != nil {
+		w.current.drop()
+		w.current = nil
+	}
 }
 
 // giveBack returns what the worker has not begun, for others.
@@ -148,77 +161,6 @@ func (w *worker) next() bool {
 			return false
 		}
 	}
-}
-
-// look takes jobs if it can and otherwise puts the worker among the idle.
-func (w *worker) look() (found, end, expires bool, wake []*worker) {
-	p := w.p
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if w.slot {
-		wanted := len(p.resuming) > 0 || p.slots > p.max || p.state == stopped
-		if !wanted && w.takeLocked() {
-			return true, false, false, nil
-		}
-		p.releaseLocked(w)
-		wake = p.handOnLocked()
-	}
-	if p.quietLocked() || p.stayingLocked()-p.lent > p.max || p.state == stopped {
-		p.leaving++
-		return false, true, false, append(wake, p.settleLocked()...)
-	}
-	w.idle = true
-	p.idle = append(p.idle, w)
-	return false, false, p.stayingLocked() > p.min, wake
-}
-
-// takeLocked takes a share of the queue or, if that is empty, of what another
-// worker has not begun.
-func (w *worker) takeLocked() bool {
-	p := w.p
-	n := 1
-	if backlog := p.queue.len() / (len(p.workers) + 1); backlog > 1 {
-		n = min(backlog, batch)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.room == nil {
-		w.room = make([]entry, 0, batch)
-	}
-	w.mine = p.queue.take(n, w.room)
-	w.shares = len(w.mine) > 1
-	if w.shares {
-		p.spare.Add(int64(len(w.mine)))
-	}
-	if len(w.mine) > 0 {
-		p.admitLocked()
-		return true
-	}
-	if p.spare.Load() == 0 {
-		return false
-	}
-	for victim := range p.workers {
-		if victim == w {
-			continue
-		}
-		if stolen := victim.steal(); stolen.task != nil {
-			w.mine = append(w.mine, stolen)
-			return true
-		}
-	}
-	return false
-}
-
-// steal takes the last of what w has not begun.
-func (w *worker) steal() (e entry) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if last := len(w.mine) - 1; w.shares && last >= 0 {
-		e, w.mine[last] = w.mine[last], entry{}
-		w.mine = w.mine[:last]
-		w.p.spare.Add(-1)
-	}
-	return e
 }
 
 // How often a worker looks again before it parks: somebody who just got a result
@@ -279,8 +221,14 @@ func (w *worker) expired() bool {
 	if p.stayingLocked() <= p.min {
 		return false // looks again, without a slot, and idles on
 	}
-	p.leaving++
+	w.leaveLocked()
 	return true
+}
+
+// leaveLocked: the worker is going to end.
+func (w *worker) leaveLocked() {
+	w.p.leaving++
+	w.hooked(w.p.cfg.OnThreadStop == nil, w.p.cfg.OnThreadStop)
 }
 
 // gone takes a worker that has ended out of the pool.
