@@ -275,23 +275,23 @@ func TestResources_H03_FailuresNeverFetchedAreReported(t *testing.T) {
 		defer eventual.OnUnhandled(func(err error) { fmt.Fprintln(&reported, err) })()
 		o := newOffice(t, httpbridge.ResourcesConfig{TTL: time.Minute}, httpbridge.HandlerConfig{})
 		o.start(t)
-		o.settle[0]("", errors.New("never fetched"))
+		o.settle[0]("", errors.New("of a job: never fetched"))
 		fetched := o.start(t)
-		o.settle[1]("", errors.New("fetched"))
+		o.settle[1]("", errors.New("of a job: fetched"))
 		o.want(t, "GET", fetched, 500)
 		deleted := o.start(t)
-		o.settle[2]("", errors.New("deleted"))
+		o.settle[2]("", errors.New("of a job: deleted"))
 		o.want(t, "DELETE", deleted, 204)
 		o.start(t)
 		o.settle[3]("a success", nil)
 		time.Sleep(time.Minute - 1)
 		runtime.GC()
-		if text := reported.String(); text != "" {
+		if text := reported.String(); strings.Contains(text, "of a job") {
 			t.Errorf("too early: %s", text)
 		}
 		time.Sleep(1) // by itself: nobody asks
 		synctest.Wait()
-		if text := reported.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "never fetched") {
+		if text := reported.String(); strings.Count(text, "of a job") != 1 || !strings.Contains(text, "of a job: never fetched") {
 			t.Errorf("reported: %s", text)
 		}
 	})
