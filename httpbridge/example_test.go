@@ -20,7 +20,7 @@ import (
 func ask(h http.Handler, method, target string, header ...string) *http.Response {
 	resp := do(h, method, target, header...)
 	text, _ := io.ReadAll(resp.Body)
-	fmt.Println(method, resp.StatusCode, strings.TrimSpace(string(text)))
+	fmt.Println(strings.TrimSpace(fmt.Sprintln(method, resp.StatusCode, string(text))))
 	return resp
 }
 
