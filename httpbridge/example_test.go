@@ -16,8 +16,8 @@ import (
 	"github.com/trestle-go/trestle/reactor"
 )
 
-// ask sends a request to h and prints the status and what is worth seeing.
-func ask(h http.Handler, method, target string, header ...string) *http.Response {
+// show sends a request to h and prints the status and what is worth seeing.
+func show(h http.Handler, method, target string, header ...string) *http.Response {
 	resp := do(h, method, target, header...)
 	text, _ := io.ReadAll(resp.Body)
 	fmt.Println(strings.TrimSpace(fmt.Sprintln(method, resp.StatusCode, string(text))))
@@ -43,9 +43,9 @@ func ExampleHandler() {
 		Errors:   []httpbridge.ErrorRule{httpbridge.OnError(errUnknown, http.StatusNotFound)},
 	}))
 
-	ask(mux, "GET", "/lookup/example.org")
-	ask(mux, "GET", "/lookup/example.org", "Accept", "text/*")
-	ask(mux, "GET", "/lookup/nowhere")
+	show(mux, "GET", "/lookup/example.org")
+	show(mux, "GET", "/lookup/example.org", "Accept", "text/*")
+	show(mux, "GET", "/lookup/nowhere")
 	// Output:
 	// GET 200 ["192.0.2.1"]
 	// GET 200 [192.0.2.1]
@@ -87,10 +87,10 @@ func ExampleResources() {
 	next <- struct{}{}
 	next <- struct{}{}
 	next <- struct{}{}
-	ask(mux, "GET", location, "Prefer", "wait=10")
-	ask(mux, "GET", location)
-	ask(mux, "DELETE", location)
-	ask(mux, "GET", location)
+	show(mux, "GET", location, "Prefer", "wait=10")
+	show(mux, "GET", location)
+	show(mux, "DELETE", location)
+	show(mux, "GET", location)
 	// Output:
 	// 202 true
 	// GET 200 "three"
@@ -116,7 +116,7 @@ func ExampleReport() {
 	h := httpbridge.Handler(func(r *http.Request) *eventual.Result[string] {
 		return eventual.Go(r.Context(), func(ctx context.Context) (string, error) { return download(ctx, []string{"a", "b"}) })
 	}, httpbridge.HandlerConfig{})
-	ask(h, "POST", "/") // nobody follows the progress of this one
+	show(h, "POST", "/") // nobody follows the progress of this one
 	// Output:
 	// POST 200 "ab"
 }
@@ -143,7 +143,7 @@ func ExampleReportFrom() {
 		})
 		return task.WhenDone()
 	}, httpbridge.HandlerConfig{})
-	ask(h, "POST", "/")
+	show(h, "POST", "/")
 	// Output:
 	// POST 204
 }
@@ -156,7 +156,7 @@ func ExampleOnErrorAs() {
 			return &httpbridge.Problem{Status: 422, Detail: "There is something wrong with one field.", Extensions: map[string]any{"field": v.field}}
 		}),
 	}})
-	ask(h, "GET", "/")
+	show(h, "GET", "/")
 	// Output:
 	// GET 422 {"detail":"There is something wrong with one field.","field":"age","status":422,"title":"Unprocessable Entity","type":"about:blank"}
 }

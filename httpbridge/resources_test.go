@@ -139,7 +139,8 @@ func TestResources_H03_FromAcceptedToTheOutcome(t *testing.T) {
 }
 
 func TestResources_H03_QuickAndFailedWork(t *testing.T) {
-	o := newOffice(t, httpbridge.ResourcesConfig{}, httpbridge.HandlerConfig{})
+	var l log
+	o := newOffice(t, httpbridge.ResourcesConfig{}, httpbridge.HandlerConfig{Logger: l.logger()})
 	quick := of("at once", httpbridge.HandlerConfig{Resources: o.Resources})
 	resp := do(quick, "POST", "/", "Prefer", "respond-async")
 	if resp.StatusCode != 200 || resp.Header.Get("Location") != "" || o.Stats().Counted != 0 {
@@ -154,7 +155,12 @@ func TestResources_H03_QuickAndFailedWork(t *testing.T) {
 	}
 	broken := o.start(t)
 	o.settle[1]("", errBoom)
-	wantProblem(t, do(o, "GET", broken), 500)
+	for range 3 {
+		wantProblem(t, do(o, "GET", broken), 500)
+	}
+	if n := strings.Count(l.String(), "level=ERROR"); n != 1 {
+		t.Errorf("one failure is logged %d times", n)
+	}
 	// Not by the handler's fault, and nothing is left behind.
 	panicking := httpbridge.Handler(func(*http.Request) *eventual.Result[int] { panic(1) }, httpbridge.HandlerConfig{Resources: o.Resources, Logger: quiet})
 	wantProblem(t, do(panicking, "POST", "/", "Prefer", "respond-async"), 500)
@@ -345,14 +351,23 @@ func TestResources_H04_Wait(t *testing.T) {
 		time.AfterFunc(time.Second, func() { o.settle[2]("there", nil) })
 		timed("GET", location, "wait=5", 200, time.Second, "wait=5")
 
-		r := httptest.NewRequest("GET", o.start(t), nil)
+		hurried, cancel := context.WithTimeout(t.Context(), time.Second) // by some middleware
+		defer cancel()
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("POST", "/jobs", nil).WithContext(hurried)
+		r.Header.Set("Prefer", "respond-async, wait=5")
+		if o.ServeHTTP(w, r); w.Code != 202 || o.canceled[5].Load() || o.ctxs[5].Err() != nil {
+			t.Errorf("deadline of the request: %d", w.Code)
+		}
+
+		r = httptest.NewRequest("GET", o.start(t), nil)
 		r.Header.Set("Prefer", "wait=10")
 		ctx, leave := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, leave)
-		w := httptest.NewRecorder()
+		w = httptest.NewRecorder()
 		o.ServeHTTP(w, r.WithContext(ctx))
-		if w.Body.Len() != 0 || o.canceled[5].Load() {
-			t.Errorf("one who polls has gone: %s, cancelled %v", w.Body, o.canceled[5].Load())
+		if w.Body.Len() != 0 || o.canceled[6].Load() {
+			t.Errorf("one who polls has gone: %s, cancelled %v", w.Body, o.canceled[6].Load())
 		}
 	})
 }
