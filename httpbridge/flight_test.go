@@ -146,17 +146,20 @@ func TestFlight_H09_FunctionsThatMisbehave(t *testing.T) {
 	if _, err := flight.Do(ctx, 1, nil).Wait(0); err == nil {
 		t.Error("nil function accepted")
 	}
+	told := make(chan struct{})
 	deserted := func() *eventual.Result[int] { // everybody leaves while it begins
 		leaving, leave := context.WithCancel(ctx)
 		return flight.Do(leaving, 2, func(fctx context.Context) *eventual.Result[int] {
 			leave()
 			<-fctx.Done()
-			return eventual.Go(fctx, func(ctx context.Context) (int, error) { return 0, ctx.Err() })
+			res, _ := eventual.New[int](func() { close(told) })
+			return res
 		})
 	}()
 	if _, err := deserted.Wait(patience); !errors.Is(err, context.Canceled) {
 		t.Errorf("deserted: %v", err)
 	}
+	within(t, told, "work that was begun for nobody is cancelled")
 }
 
 func TestFlight_H09_ProgressReachesAll(t *testing.T) {
