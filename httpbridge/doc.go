@@ -2,29 +2,30 @@
 // ordinary blocking code: they ask for what lives in the background, and clients
 // get it, or a clear answer why not, whatever happens meanwhile.
 //
-//	var rates eventual.Latest[Table] // set by a poller on a reactor
+//	var rates eventual.Latest[map[string]string] // set by a poller on a reactor
+//
+//	func lookUp(r *http.Request) *eventual.Result[[]string] {
+//		name := r.PathValue("name")
+//		return eventual.Go(r.Context(), func(ctx context.Context) ([]string, error) {
+//			return net.DefaultResolver.LookupHost(ctx, name)
+//		})
+//	}
 //
 //	func main() {
-//		jobs, err := httpbridge.NewResources(httpbridge.ResourcesConfig{Path: "/jobs/"})
+//		lookups, err := httpbridge.NewResources(httpbridge.ResourcesConfig{Path: "/lookups/"})
 //		if err != nil {
 //			log.Fatal(err)
 //		}
 //		mux := http.NewServeMux()
 //		mux.Handle("GET /rates", httpbridge.Latest(&rates, httpbridge.LatestConfig{}))
 //		mux.Handle("GET /rates/events", httpbridge.Events(&rates, httpbridge.EventsConfig{}))
-//		mux.Handle("GET /lookup/{name}", httpbridge.Handler(lookUp, httpbridge.HandlerConfig{}))
-//		mux.Handle("POST /jobs", httpbridge.Handler(begin, httpbridge.HandlerConfig{Resources: jobs}))
-//		mux.Handle("/jobs/", jobs) // GET {id}, GET {id}/events, DELETE {id}
+//		mux.Handle("GET /hosts/{name}", httpbridge.Handler(lookUp, httpbridge.HandlerConfig{}))
+//		mux.Handle("POST /hosts/{name}", httpbridge.Handler(lookUp, httpbridge.HandlerConfig{Resources: lookups}))
+//		mux.Handle("/lookups/", lookups) // GET {id}, GET {id}/events, DELETE {id}
 //
 //		srv := &http.Server{Addr: "127.0.0.1:8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 //		httpbridge.EndOnShutdown(srv)
 //		log.Fatal(srv.ListenAndServe())
-//	}
-//
-//	func lookUp(r *http.Request) *eventual.Result[[]string] {
-//		return threadpool.DeferToThread(r.Context(), pool, func(ctx context.Context) ([]string, error) {
-//			return resolver.LookupHost(ctx, r.PathValue("name"))
-//		})
 //	}
 //
 // [Handler] waits for a result and sends it. [Resources] keep it for clients that
@@ -32,7 +33,8 @@
 // [Report]. [Flight] has what many ask for at once done once. [Latest] serves the
 // last good value of something that is polled, [Events] and [Stream] what changes, as
 // server-sent events. [Middleware] has blocking handlers run in a bounded pool. All
-// are http.Handlers, or make one of another, for any router.
+// are http.Handlers, or make one of another, for any router. [Client] is the other
+// side: requests of one's own, as results.
 //
 // # Guarantees
 //
