@@ -424,7 +424,7 @@ func TestMiddleware_H10_FlushAndDeadlines(t *testing.T) {
 				next <- struct{}{}
 			}
 			resp, err = srv.Client().Get(srv.URL + "/stall") // and does not read
-			if err == nil { // else it was cut before the header was out
+			if err == nil {                                  // else it was cut before the header was out
 				defer resp.Body.Close()
 			}
 			if err := <-stalled; err == nil || errors.Is(err, http.ErrHandlerTimeout) {
