@@ -188,10 +188,14 @@ func (e *eventWriter) interrupt(cause error) {
 		return
 	}
 	e.ended = cause
-	if e.writing { // else the response may end as it should
-		_ = e.rc.SetWriteDeadline(time.Unix(1, 0)) // there is no other way, and the timeout will do
+	if e.writing { // to one who reads it will end in time, and the response as it should
+		_ = e.rc.SetWriteDeadline(time.Now().Add(min(e.timeout, interruptGrace)))
 	}
 }
+
+// interruptGrace is what is left to a write that is in progress: little, for a
+// server that shuts down waits for it.
+const interruptGrace = 500 * time.Millisecond
 
 // close has interrupt do nothing from now on: the connection is the server's.
 func (e *eventWriter) close() {
