@@ -129,13 +129,15 @@ func (p *page) prose() []string {
 	return lines
 }
 
+var listItem = regexp.MustCompile(`^(?:[-*]|\d+\.) `)
+
 // TestCodeIsFenced: code that is only indented would escape the other tests.
 func TestCodeIsFenced(t *testing.T) {
 	for _, p := range pages(t) {
 		list := false
 		for i, line := range p.prose() {
 			switch {
-			case strings.HasPrefix(line, "- "), strings.HasPrefix(line, "1. "):
+			case listItem.MatchString(line):
 				list = true
 			case line != "" && !strings.HasPrefix(line, " "):
 				list = false
