@@ -98,7 +98,7 @@ func newSession(t *testing.T, dir string) *session {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := &session{t: t, dir: dir, addr: addr, env: append(os.Environ(), "GOPROXY=off", "GOSUMDB=off", "GOWORK=off")}
+	s := &session{t: t, dir: dir, addr: addr, env: append(os.Environ(), "GOSUMDB=off", "GOWORK=off")}
 	t.Cleanup(func() { s.stopServer() })
 	return s
 }
