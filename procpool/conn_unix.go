@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// errNotOpen is what the system says of a descriptor that was closed.
+const errNotOpen = syscall.EBADF
+
 // socketPair returns the two ends of a connection: the pool's, which the runtime's
 // poller looks after, and the worker's, which blocks.
 func socketPair() (ours conn, theirs *os.File, err error) {

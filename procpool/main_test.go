@@ -16,8 +16,26 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("PROCPOOL_TEST_FORGOTTEN") != "" {
+		forgetful()
+		return
+	}
 	procpool.ServeIfWorker()
+	if os.Getenv("PROCPOOL_TEST_ORPHANAGE") != "" {
+		orphanage()
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// forgetful is a program that does not call ServeIfWorker.
+func forgetful() {
+	p, err := procpool.New(procpool.Config{Max: 1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil { // in the worker
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	_, err = procpool.DeferToProcess(bg, p, square, 1).Wait(soon)
+	fmt.Println(err)
 }
 
 const soon = 60 * time.Second // longer than any machine needs

@@ -68,6 +68,7 @@ type server struct {
 	mu         sync.Mutex // guards what follows; nothing blocks and no user code runs under it
 	running    *run       // the job that runs; nil between jobs
 	backlog    []*run     // that were read while it ran
+	returning  int        // jobs that are being given back; none begins meanwhile
 	lookingOut bool
 	retired    bool // there will be no more jobs
 	gone       bool // the pool is
@@ -177,7 +178,7 @@ func (s *server) next() *run {
 	for {
 		s.mu.Lock()
 		switch {
-		case len(s.backlog) > 0:
+		case len(s.backlog) > 0 && s.returning == 0:
 			j := s.backlog[0]
 			s.backlog = s.backlog[1:]
 			s.running = j // at once: a recall must not find it
@@ -194,7 +195,7 @@ func (s *server) next() *run {
 		s.mu.Unlock()
 		f, err := s.r.Next()
 		if err != nil {
-			s.poolGone()
+			s.poolGone(err)
 			continue
 		}
 		if f.Type != frame.Job {

@@ -3,7 +3,9 @@ package procpool
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/frame"
@@ -21,17 +23,14 @@ func (s *server) lookOut() {
 	s.mu.Unlock()
 	for !s.lookOnce() {
 	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.poke()
 }
 
 // lookOnce reads one frame; it reports whether lookOut is to end.
 func (s *server) lookOnce() (over bool) {
 	f, err := s.r.Next()
 	if err != nil {
-		s.poolGone()
+		s.poolGone(err)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.lookingOut = false
@@ -68,6 +67,7 @@ func (s *server) heard(f frame.Frame) {
 	case frame.Recall:
 		if s.drop(f.ID) {
 			s.send(frame.Returned, 0, f.ID, nil)
+			s.dropped()
 		}
 	case frame.Retire:
 		s.mu.Lock()
@@ -99,7 +99,9 @@ func (s *server) cancel(id uint64, cause error) {
 	}
 }
 
-// drop takes a job that has not begun out of the backlog.
+// drop takes a job that has not begun out of the backlog. Those behind it do not
+// begin before dropped is called: the pool must know of it first, or it would take
+// the wrong one for the one that runs.
 func (s *server) drop(id uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,10 +109,26 @@ func (s *server) drop(id uint64) bool {
 		if j.id == id {
 			j.arg.release()
 			s.backlog = append(s.backlog[:i:i], s.backlog[i+1:]...)
+			s.returning++
 			return true
 		}
 	}
 	return false
+}
+
+func (s *server) dropped() {
+	s.mu.Lock()
+	s.returning--
+	s.mu.Unlock()
+	s.poke()
+}
+
+// poke has the goroutine that serves look again.
+func (s *server) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 }
 
 // replied hands what a function of the pool's process gave to who has called it.
@@ -145,7 +163,12 @@ func (s *server) replied(f frame.Frame) {
 
 // poolGone: the connection has ended. A process ends here, with everything that it
 // has started.
-func (s *server) poolGone() {
+func (s *server) poolGone(err error) {
+	if errors.Is(err, errNotOpen) {
+		// Some code here has closed the descriptor. The pool has noticed, and says so
+		// when it kills this process; unless it is gone too.
+		time.Sleep(3 * lastWords)
+	}
 	s.lost()
 	s.mu.Lock()
 	s.gone = true
@@ -275,6 +298,6 @@ func (s *server) flush() {
 	}
 	<-s.writing
 	if err != nil {
-		s.poolGone()
+		s.poolGone(err)
 	}
 }
