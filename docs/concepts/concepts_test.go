@@ -144,16 +144,15 @@ func Example_panic() {
 
 	// region panic
 	res := threadpool.DeferToThread(ctx, pool, func(context.Context) (int, error) {
-		var m map[string]int
-		m["x"] = 1
-		return 0, nil
+		var none []int
+		return none[len(none)], nil
 	})
 	_, err = res.Wait(time.Second)
 	if bug := (*eventual.PanicError)(nil); errors.As(err, &bug) {
 		fmt.Println(bug.Value) // and bug.Stack begins where it happened
 	}
 	// endregion
-	// Output: assignment to entry in nil map
+	// Output: runtime error: index out of range [0] with length 0
 }
 
 func Example_unhandled() {

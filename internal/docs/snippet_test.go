@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -28,8 +29,7 @@ func TestSnippetsAreCompiledCode(t *testing.T) {
 	for _, p := range pages(t) {
 		blocks := p.blocks(t)
 		changed := false
-		for i := len(blocks) - 1; i >= 0; i-- { // from the end, so that line numbers hold
-			b := blocks[i]
+		for _, b := range slices.Backward(blocks) { // from the end, so that line numbers hold
 			m := fileNote.FindStringSubmatch(b.note)
 			switch {
 			case m != nil && (b.lang == "go" || b.lang == ""):
