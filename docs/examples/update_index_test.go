@@ -56,7 +56,7 @@ func (x *wordIndex) enter(co *reactor.Co, client *http.Client, url string) error
 	if err != nil {
 		return err
 	}
-	for _, word := range strings.FieldsSeq(text) { // on the reactor again: no lock
+	for word := range strings.FieldsSeq(text) { // on the reactor again: no lock
 		x.pages[word] = append(x.pages[word], url[strings.LastIndex(url, "/"):])
 	}
 	return nil
