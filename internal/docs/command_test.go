@@ -38,6 +38,9 @@ const commandTimeout = 2 * time.Minute
 // TestCommands runs what the pages tell to run, at the root of the repository,
 // page by page. Those of the guide are for an empty folder: see TestGuide.
 func TestCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds programs")
+	}
 	t.Parallel()
 	for _, p := range pages(t) {
 		if strings.HasPrefix(p.name, "docs/guide/") {

@@ -21,6 +21,9 @@ var goModInit = regexp.MustCompile(`(?m)^go mod init `)
 // is printed. Only the port differs, and Trestle is this repository. After each
 // step the folder holds just what docs/guide/stepN does.
 func TestGuide(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds programs")
+	}
 	t.Parallel()
 	s := newSession(t, t.TempDir())
 	s.env = append(s.env, "GOFLAGS=-mod=mod")

@@ -13,6 +13,9 @@ import (
 // TestProgramsStandAlone: what a page shows as a program is one, without the rest
 // of the package that it is tested in.
 func TestProgramsStandAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds programs")
+	}
 	t.Parallel()
 	dir := t.TempDir()
 	programs := 0
