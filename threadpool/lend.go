@@ -26,7 +26,7 @@ func (w *worker) lend(awaited any) bool {
 	p.queue.putBack(w.giveBack())
 	p.hurryLocked(w, awaited)
 	p.releaseLocked(w)
-	p.lent++
+	p.lent.Add(1)
 	wake := p.feedLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
@@ -53,7 +53,7 @@ func (p *Pool) hurryLocked(w *worker, awaited any) {
 func (w *worker) regain() {
 	p := w.p
 	p.mu.Lock()
-	p.lent--
+	p.lent.Add(-1)
 	if p.slots < p.max {
 		p.slots++
 		w.slot = true

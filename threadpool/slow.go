@@ -27,7 +27,7 @@ func (p *Pool) lookForSlow() {
 		}
 	}
 	wake := p.feedLocked()
-	if p.slots > 0 || p.lent > 0 {
+	if p.slots > 0 || p.lentLocked() > 0 {
 		p.watchSlowLocked()
 	}
 	p.mu.Unlock()

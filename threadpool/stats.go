@@ -30,8 +30,8 @@ func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	s := Stats{
 		Name: p.cfg.Name, Min: p.min, Max: p.max,
-		Workers: len(p.workers), Idle: len(p.idle), Busy: p.slots, Waiting: p.lent + len(p.resuming),
-		Queued: p.queue.len() + int(max(p.spare.Load(), 0)), QueuedMax: p.queue.high, Blocked: len(p.senders),
+		Workers: len(p.workers), Idle: len(p.idle), Busy: p.slots, Waiting: p.lentLocked() + len(p.resuming),
+		Queued: p.waitingLocked(), QueuedMax: p.queuedMax, Blocked: len(p.senders),
 	}
 	p.mu.Unlock()
 	s.Succeeded, s.Failed = p.succeeded.Load(), p.failed.Load()

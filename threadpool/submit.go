@@ -133,6 +133,7 @@ func (p *Pool) sweepAndUnlock() (swept bool) {
 		p.sweepIn--
 		return false
 	}
+	p.recallLocked()
 	dead := p.queue.removeDead()
 	if len(dead) == 0 {
 		p.sweepIn = p.queue.len() / 64
@@ -170,6 +171,7 @@ func (p *Pool) pushLocked(e entry) {
 		e.at = max(p.clock(), 1)
 	}
 	p.queue.push(e)
+	p.queuedMax = max(p.queuedMax, p.waitingLocked())
 	p.watchSlowLocked()
 }
 
