@@ -101,3 +101,90 @@ func TestMap_FromAWorker(t *testing.T) {
 		t.Errorf("%d, %v", sum, err)
 	}
 }
+
+// TestMap_EndOfItsCtxIsNotSilent: a loop that ends has had an error, or all.
+func TestMap_EndOfItsCtxIsNotSilent(t *testing.T) {
+	p := newPool(t, threadpool.Config{Max: 2})
+	for stopAt := range 5 {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		n, failed := 0, false
+		for v, err := range threadpool.Map(ctx, p, slices.Values([]int{0, 1, 2, 3, 4}), func(_ context.Context, n int) (int, error) { return n, nil }) {
+			if err != nil {
+				if failed = true; !errors.Is(err, errBoom) {
+					t.Errorf("%v", err)
+				}
+				continue
+			}
+			if v != n {
+				t.Errorf("%d, want %d", v, n)
+			}
+			if n++; v == stopAt {
+				cancel(errBoom)
+			}
+		}
+		cancel(nil)
+		if n < 5 && !failed {
+			t.Errorf("stopped at %d: %d results and no error", stopAt, n)
+		}
+	}
+}
+
+// TestMap_PanicsPass: of the sequence and of the loop's body, after which nothing
+// runs on.
+func TestMap_PanicsPass(t *testing.T) {
+	p := newPool(t, threadpool.Config{Max: 2})
+	wait := func(ctx context.Context, n int) (int, error) {
+		if n == 0 {
+			return 0, nil
+		}
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	for name, run := range map[string]func(){
+		"sequence": func() {
+			for range threadpool.Map(context.Background(), p, func(yield func(int) bool) { yield(0); panic(errBoom) }, wait) {
+				continue
+			}
+		},
+		"body": func() {
+			taken := 0
+			for range threadpool.Map(context.Background(), p, numbers(&taken), wait) {
+				panic(errBoom)
+			}
+		},
+	} {
+		func() {
+			defer func() {
+				if v := recover(); v != errBoom {
+					t.Errorf("%s: %v", name, v)
+				}
+			}()
+			run()
+		}()
+		for s := p.Stats(); s.Busy+s.Queued > 0; s = p.Stats() {
+			runtime.Gosched()
+		}
+	}
+}
+
+func TestMap_EmptyOneAndAFullQueue(t *testing.T) {
+	square := func(_ context.Context, n int) (int, error) { return n * n, nil }
+	for _, cfg := range []threadpool.Config{{Max: 1}, {Max: 4}, {Max: 4, QueueLimit: 1}, {Max: 1, LockOSThread: true}} {
+		p := newPool(t, cfg)
+		for _, n := range []int{0, 1, 100} {
+			got := 0
+			for v, err := range threadpool.Map(context.Background(), p, func(yield func(int) bool) {
+				for i := 0; i < n && yield(i); i++ {
+				}
+			}, square) {
+				if v != got*got || err != nil {
+					t.Errorf("%+v: %d of %d: %d, %v", cfg, got, n, v, err)
+				}
+				got++
+			}
+			if got != n {
+				t.Errorf("%+v: %d of %d", cfg, got, n)
+			}
+		}
+	}
+}

@@ -37,7 +37,8 @@ type worker struct {
 	fresh    bool       // it has not begun the first
 	current  task       // that runs; nil between jobs
 	began    time.Duration
-	reported bool // current, as slow
+	reported bool   // current, as slow
+	stack    string // of current when it was reported
 }
 
 func (w *worker) wake() { w.wakeup <- struct{}{} }
@@ -151,14 +152,14 @@ func (w *worker) advance(now time.Duration) (e entry) {
 		w.p.spare.Add(-1)
 	}
 	w.fresh = false
-	w.current, w.began, w.reported = e.task, now, false
+	w.current, w.began = e.task, now
 	return e
 }
 
 func (w *worker) dropLocked() {
 	if w.current != nil {
 		w.current.drop()
-		w.current = nil
+		w.current, w.reported, w.stack = nil, false, ""
 	}
 }
 
