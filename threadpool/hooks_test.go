@@ -19,13 +19,22 @@ import (
 func TestPool_T10_HooksThatMisbehave(t *testing.T) {
 	pending, settle := eventual.New[int](nil)
 	defer settle(1, nil)
+	var starting atomic.Int32
+	waitsButNotManyTimes := func() error {
+		if n := starting.Add(1); n > 2 {
+			t.Errorf("%d workers start at once at Max 2", n)
+		}
+		defer starting.Add(-1)
+		_, _ = pending.Wait(time.Millisecond)
+		return nil
+	}
 	for name, c := range map[string]struct {
 		cfg  threadpool.Config
 		want error
 	}{
 		"start exits":  {threadpool.Config{OnThreadStart: func() error { runtime.Goexit(); return nil }}, eventual.ErrGoexit},
 		"start panics": {threadpool.Config{OnThreadStart: func() error { panic(errBoom) }}, errBoom},
-		"start waits":  {threadpool.Config{OnThreadStart: func() error { _, _ = pending.Wait(time.Millisecond); return nil }}, nil},
+		"start waits":  {threadpool.Config{OnThreadStart: waitsButNotManyTimes}, nil},
 		"stop exits":   {threadpool.Config{OnThreadStop: runtime.Goexit}, nil},
 		"stop panics":  {threadpool.Config{OnThreadStop: func() { panic(errBoom) }}, nil},
 		"stop waits":   {threadpool.Config{OnThreadStop: func() { _, _ = pending.Wait(time.Millisecond) }}, nil},
