@@ -1,0 +1,5 @@
+//go:build !unix
+
+package procpool_test
+
+func orphanage() {}
