@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"runtime"
+	"runtime/trace"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/funcname"
@@ -78,6 +79,7 @@ func (j *inline[T]) Cancel() {
 type coBody interface {
 	body()
 	unwind(cause error) // ends its result; what it awaits says the same
+	Func() uintptr      // what was submitted
 }
 
 // What a coroutine's goroutine says when it hands the turn back.
@@ -126,6 +128,9 @@ func (r *Reactor) newThread() *thread {
 			}
 		}()
 		for ok := true; ok; ok = yield(finished) {
+			if trace.IsEnabled() {
+				r.label() // stays with the goroutine, which runs nothing else
+			}
 			returned = false
 			t.task.body()
 			returned = true
