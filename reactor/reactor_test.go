@@ -279,6 +279,7 @@ func TestReactor_R13_StallIsReportedWhileItStalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-reported
+	time.Sleep(100 * time.Millisecond) // several thresholds more: it is the same stall
 	close(release)
 	on(t, r, func() {})
 	if n := r.Stats().Stalls; n != 1 {

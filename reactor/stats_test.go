@@ -144,6 +144,7 @@ func TestReactor_Soak(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	on(t, r, func() {}) // the last coroutine's turn is over, not only its result told
 	if s := r.Stats(); s.Timers != 0 || s.Coroutines != 0 || s.Queued != 0 || s.Panics != 0 {
 		t.Errorf("left behind: %+v", s)
 	}
