@@ -84,10 +84,10 @@ func TestReactor_R05_StopErrorNamesTheTrigger(t *testing.T) {
 	close(release)
 	if stop != nil {
 		run := stop.Running[0]
-		if run.Name != "shutdown trigger of phase before" || !strings.Contains(run.Submitted, "misuse_test.go") || !strings.Contains(run.Stack, "TestReactor_R05") {
+		if run.Name != "shutdown trigger of phase before" || !strings.Contains(run.Submitted, "shutdown_test.go") || !strings.Contains(run.Stack, "TestReactor_R05") {
 			t.Errorf("%+v", run)
 		}
-	} else if !strings.Contains(err.Error(), "misuse_test.go") {
+	} else if !strings.Contains(err.Error(), "shutdown_test.go") {
 		t.Errorf("%v", err)
 	}
 	<-r.Done()
