@@ -104,7 +104,7 @@ func TestDeferred_D11_ALongLineNeedsNoDeepStack(t *testing.T) {
 func TestDeferred_D11_GoexitOfAWaiter(t *testing.T) {
 	var l eventual.Lock
 	l.Acquire()
-	l.Acquire().AddCallback(func(struct{}) (struct{}, error) { runtime.Goexit(); return struct{}{}, nil })
+	exits := l.Acquire().AddCallback(func(struct{}) (struct{}, error) { runtime.Goexit(); return struct{}{}, nil }).Result()
 	next := l.Acquire().Result()
 	done := make(chan struct{})
 	go func() {
@@ -117,5 +117,8 @@ func TestDeferred_D11_GoexitOfAWaiter(t *testing.T) {
 	}
 	if _, err := next.Wait(soon); err != nil {
 		t.Error(err)
+	}
+	if _, err := exits.Wait(soon); !errors.Is(err, eventual.ErrGoexit) {
+		t.Errorf("the one that exited: %v", err)
 	}
 }
