@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/trestle-go/trestle/coiterate"
 	"github.com/trestle-go/trestle/eventual"
@@ -14,11 +15,14 @@ import (
 // One step of a task, with so many tasks sharing a reactor. The tasks exist
 // before, and sleep between the rounds.
 func BenchmarkYield(b *testing.B) {
-	for _, c := range []struct{ tasks, each int }{{1, 1000}, {1_000, 1000}, {100_000, 100}} {
+	for _, c := range []struct{ tasks, each int }{{1, 100_000}, {1_000, 1000}, {100_000, 400}} {
 		b.Run(fmt.Sprintf("tasks=%d", c.tasks), func(b *testing.B) {
 			ours := yielders(b, c.tasks, c.each)
-			b.Run("vs=iter.Pull", func(b *testing.B) { compare(b, ours, pullAll(b, c.tasks)) })
-			b.Run("vs=Gosched", func(b *testing.B) { compare(b, ours, goschedAll(c.tasks)) })
+			yardsticks := []contender{pullAll(b, c.tasks)}
+			if c.tasks <= 1000 { // more would take minutes
+				yardsticks = append(yardsticks, goschedAll(c.tasks))
+			}
+			contest(b, ours, yardsticks...)
 		})
 	}
 }
@@ -28,6 +32,7 @@ func yielders(b *testing.B, tasks, each int) contender {
 	c := coiterate.New(startReactor(b), coiterate.Config{})
 	gate, open := eventual.New[int](nil) // gives how often to make so many steps; 0: end
 	var at sync.WaitGroup                // the gate
+	var began, ended time.Time           // the steps of a round; of the reactor's goroutine until all are at the gate
 	at.Add(tasks)
 	all := make([]*eventual.Result[int], tasks)
 	for i := range all {
@@ -42,11 +47,15 @@ func yielders(b *testing.B, tasks, each int) contender {
 				if o.Value == 0 {
 					return 0, nil
 				}
+				if began.IsZero() {
+					began = time.Now()
+				}
 				for range o.Value * each {
 					if err := y.Yield(); err != nil {
 						return 0, err
 					}
 				}
+				ended = time.Now()
 			}
 		})
 	}
@@ -55,12 +64,14 @@ func yielders(b *testing.B, tasks, each int) contender {
 		open(0, nil)
 		must(b, eventual.All(all...))
 	})
-	return contender{unit: tasks * each, run: func(n int) {
+	return contender{unit: tasks * each, timed: func(n int) time.Duration {
 		opened := open
 		at.Add(tasks)
 		gate, open = eventual.New[int](nil)
+		began = time.Time{}
 		opened(n, nil)
 		at.Wait()
+		return ended.Sub(began)
 	}}
 }
 
@@ -76,8 +87,8 @@ func pullAll(b *testing.B, tasks int) contender {
 		next[i]()
 		b.Cleanup(stop)
 	}
-	each := max(100_000/tasks, 1)
-	return contender{unit: tasks * each, run: func(n int) {
+	each := max(10_000/tasks, 1)
+	return contender{name: "iter.Pull", unit: tasks * each, run: func(n int) {
 		for range n * each {
 			for _, f := range next {
 				f()
@@ -88,8 +99,8 @@ func pullAll(b *testing.B, tasks int) contender {
 
 // goschedAll are as many goroutines that yield the processor at each step.
 func goschedAll(tasks int) contender {
-	each := max(100_000/tasks, 10)
-	return contender{unit: tasks * each, run: func(n int) {
+	each := max(10_000/tasks, 10)
+	return contender{name: "Gosched", unit: tasks * each, run: func(n int) {
 		var wg sync.WaitGroup
 		for range tasks {
 			wg.Go(func() {

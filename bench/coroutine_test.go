@@ -4,6 +4,7 @@ import (
 	"iter"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/reactor"
@@ -12,7 +13,7 @@ import (
 // Awaiting what is there already: the coroutine keeps its turn.
 func BenchmarkAwaitFired(b *testing.B) {
 	fired := eventual.Succeed(1)
-	against(b, inCoroutine(b, func(co *reactor.Co) (int, error) {
+	contest(b, inCoroutine(b, func(_ *reactor.Reactor, co *reactor.Co) (int, error) {
 		return reactor.Await(co, fired)
 	}), pullStep(b))
 }
@@ -20,10 +21,11 @@ func BenchmarkAwaitFired(b *testing.B) {
 // Awaiting a Deferred that fires in the next turn. A step of iter.Pull is two
 // switches between coroutines, and so is this at the least.
 func BenchmarkAwaitUnfired(b *testing.B) {
-	r := startReactor(b)
-	against(b, inCoroutineOf(b, r, func(co *reactor.Co) (int, error) {
-		d := eventual.NewDeferred[int](nil)
-		if err := r.Call(func() { _ = d.Callback(1) }); err != nil {
+	var d *eventual.Deferred[int]
+	fire := func() { _ = d.Callback(1) }
+	contest(b, inCoroutine(b, func(r *reactor.Reactor, co *reactor.Co) (int, error) {
+		d = eventual.NewDeferred[int](nil)
+		if err := r.Call(fire); err != nil {
 			return 0, err
 		}
 		return reactor.Await(co, d)
@@ -48,21 +50,20 @@ func BenchmarkInline(b *testing.B) {
 	}})
 }
 
-func inCoroutine(b *testing.B, step func(co *reactor.Co) (int, error)) func(n int) {
-	return inCoroutineOf(b, startReactor(b), step)
-}
-
-func inCoroutineOf(b *testing.B, r *reactor.Reactor, step func(co *reactor.Co) (int, error)) func(n int) {
-	return func(n int) {
-		must(b, reactor.Inline(background, r, func(co *reactor.Co) (int, error) {
+// inCoroutine makes n steps in one coroutine and times just these.
+func inCoroutine(b *testing.B, step func(*reactor.Reactor, *reactor.Co) (int, error)) contender {
+	r := startReactor(b)
+	return contender{timed: func(n int) time.Duration {
+		return must(b, reactor.Inline(background, r, func(co *reactor.Co) (time.Duration, error) {
+			begun := time.Now()
 			for range n {
-				if _, err := step(co); err != nil {
+				if _, err := step(r, co); err != nil {
 					return 0, err
 				}
 			}
-			return n, nil
+			return time.Since(begun), nil
 		}))
-	}
+	}}
 }
 
 func pullStep(b *testing.B) contender {

@@ -12,16 +12,22 @@ import (
 // times unit times where one is too little to time, and returns when all of it is
 // done.
 type contender struct {
-	name string
-	run  func(n int)
-	unit int // 0 means 1
+	name  string
+	run   func(n int)
+	timed func(n int) time.Duration // instead of run, where the work itself knows better when it began and ended
+	unit  int                       // 0 means 1
 }
 
 // against runs ours beside each of the yardsticks, as sub-benchmarks.
 func against(b *testing.B, ours func(n int), yardsticks ...contender) {
 	b.Helper()
+	contest(b, contender{run: ours}, yardsticks...)
+}
+
+func contest(b *testing.B, ours contender, yardsticks ...contender) {
+	b.Helper()
 	for _, y := range yardsticks {
-		b.Run("vs="+y.name, func(b *testing.B) { compare(b, contender{run: ours}, y) })
+		b.Run("vs="+y.name, func(b *testing.B) { compare(b, ours, y) })
 	}
 }
 
@@ -66,15 +72,22 @@ type tally struct {
 
 func (t *tally) take(n int) {
 	before := allocated()
-	begun := time.Now()
-	t.c.run(n)
-	took := time.Since(begun)
+	took := t.c.time(n)
 	after := allocated()
 	t.allocs.objects += after.objects - before.objects
 	t.allocs.bytes += after.bytes - before.bytes
 	ops := n * max(t.c.unit, 1)
 	t.ops += ops
 	t.each = append(t.each, float64(max(took.Nanoseconds(), 1))/float64(ops))
+}
+
+func (c contender) time(n int) time.Duration {
+	if c.timed != nil {
+		return c.timed(n)
+	}
+	begun := time.Now()
+	c.run(n)
+	return time.Since(begun)
 }
 
 func (t *tally) last() float64 { return t.each[len(t.each)-1] }

@@ -123,8 +123,8 @@ func TestCoiterate_C04_WeightsShareTheTime(t *testing.T) {
 // gets its turn once the slice is over.
 func TestCoiterate_C04_ASliceBoundsTheHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, c := onLoop(t, coiterate.Config{Slice: 10 * time.Millisecond})
-		c = coiterate.New(neverBusy{r}, coiterate.Config{Slice: 10 * time.Millisecond})
+		r, _ := onLoop(t, coiterate.Config{})
+		c := coiterate.New(neverBusy{r}, coiterate.Config{Slice: 10 * time.Millisecond})
 		defer c.Stop()
 		coiterate.Coiterate(context.Background(), c, func(yield func(int) bool) {
 			for yield(0) {

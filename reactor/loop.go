@@ -41,8 +41,12 @@ type loopState struct {
 	coroutines coroutines
 }
 
-// onLoop reports whether the calling goroutine is the loop's own.
-func (r *Reactor) onLoop() bool { return park.ID() == r.loopID.Load() }
+// onLoop reports whether the calling goroutine has the loop's turn: it is the
+// loop's own, or that of the coroutine that it has switched to.
+func (r *Reactor) onLoop() bool {
+	id := park.ID()
+	return id == r.loopID.Load() || id == r.coID.Load()
+}
 
 // postLocal is post for callbacks: no lock, for nobody else touches local.
 func (r *Reactor) postLocal(t task) bool {

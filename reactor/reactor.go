@@ -36,18 +36,18 @@ type Reactor struct {
 	done       chan struct{} // closed when it has stopped
 	hand       *handDriven   // nil unless package reactortest drives it
 
-	loopID atomic.Int64 // identity of the loop's goroutine; 0 while there is none. Every submission reads it
-
-	// What others write at each submission, what both sides write, and what the loop
-	// writes at each callback are kept on cache lines of their own: two lines
-	// apart, because processors fetch them in pairs.
+	// What every submission reads, what it writes, what both sides write, and what
+	// the loop writes at each callback are kept on cache lines of their own: two
+	// lines apart, because processors fetch them in pairs.
+	_      cacheLines
+	loopID atomic.Int64 // identity of the loop's goroutine; 0 while there is none
+	coID   atomic.Int64 // identity of the coroutine that has the turn; else 0
 	_      cacheLines
 	inbox  inbox
 	_      cacheLines
 	attn   atomic.Uint32 // attn bits
 	_      cacheLines
 	loop   loopState    // owned by whoever has the loop's turn
-	coID   atomic.Int64 // identity of the coroutine that has the turn, for the watchdog; else 0
 	coLive atomic.Int64 // coroutines begun and not ended
 	_      cacheLines
 	timers timers

@@ -15,18 +15,21 @@ func (h workerHook) BeforePark(awaited any) (resume func(), err error) {
 }
 
 // lend gives the worker's slot, and what it has not begun, to others. It reports
-// false if it has no slot: in OnThreadStop.
+// false if there is no job that waits: in OnThreadStop there is no slot, and for
+// OnThreadStart one worker after the other would be started, to wait in it too.
 func (w *worker) lend(awaited any) bool {
-	p := w.p
-	p.mu.Lock()
-	if !w.slot {
-		p.mu.Unlock()
+	w.mu.Lock()
+	works := w.current != nil
+	w.mu.Unlock()
+	if !works {
 		return false
 	}
+	p := w.p
+	p.mu.Lock()
 	p.queue.putBack(w.giveBack())
 	p.hurryLocked(w, awaited)
 	p.releaseLocked(w)
-	p.lent++
+	p.lent.Add(1)
 	wake := p.feedLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
@@ -53,7 +56,7 @@ func (p *Pool) hurryLocked(w *worker, awaited any) {
 func (w *worker) regain() {
 	p := w.p
 	p.mu.Lock()
-	p.lent--
+	p.lent.Add(-1)
 	if p.slots < p.max {
 		p.slots++
 		w.slot = true

@@ -40,22 +40,24 @@ type Pool struct {
 	errStopped error
 	done       chan struct{} // closed when it has stopped and nothing runs
 
-	mu       sync.Mutex // guards what follows; nothing blocks and no job runs under it
-	state    int
-	min, max int
-	queue    queue
-	senders  []*sender // that wait for room, the first in front
-	workers  map[*worker]struct{}
-	idle     []*worker     // parked, the last to park on top; they hold no slot
-	resuming []*worker     // that wait for a slot to go on with after a wait, the first in front
-	slots    int           // held by workers that run, or look for, a job; never more than max
-	coming   int           // of these, by workers that were sent for a job and have not looked
-	lent     int           // workers that gave theirs while they wait
-	leaving  int           // workers that are ending
-	rescueAt time.Duration // when to look again for workers that hold jobs up
-	sweepIn  int           // refusals until a full queue is searched for dead jobs again
-	alarm    *time.Timer   // of the slow-job watch; nil unless it is set
+	mu        sync.Mutex // guards what follows; nothing blocks and no job runs under it
+	state     int
+	min, max  int
+	queue     queue
+	queuedMax int       // the most jobs that ever waited
+	senders   []*sender // that wait for room, the first in front
+	workers   map[*worker]struct{}
+	idle      []*worker     // parked, the last to park on top; they hold no slot
+	resuming  []*worker     // that wait for a slot to go on with after a wait, the first in front
+	slots     int           // held by workers that run, or look for, a job; never more than max
+	coming    int           // of these, by workers that were sent for a job and have not looked
+	leaving   int           // workers that are ending
+	rescueAt  time.Duration // when to look again for workers that hold jobs up
+	sweepIn   int           // refusals until a full queue is searched for dead jobs again
+	alarm     *time.Timer   // of the slow-job watch; nil unless it is set
 
+	// Written with mu held.
+	lent                atomic.Int64 // workers that gave their slot while they wait
 	spare               atomic.Int64 // jobs that workers have taken several at once and not begun
 	succeeded, failed   atomic.Uint64
 	panicked, slow      atomic.Uint64
@@ -116,9 +118,12 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 	p.min, p.max = minimum, maximum
 	var wake []*worker
 	if p.state == running {
+		if p.slots > p.max { // those who take several jobs at once are to stop after this one
+			p.recallLocked()
+		}
 		wake = p.growLocked()
 		// Idle workers look at the sizes again when they wake.
-		for surplus := p.stayingLocked() - p.lent - p.max; surplus > 0 && len(p.idle) > 0; surplus-- {
+		for surplus := p.stayingLocked() - p.lentLocked() - p.max; surplus > 0 && len(p.idle) > 0; surplus-- {
 			wake = append(wake, p.popIdleLocked())
 		}
 	}
@@ -221,7 +226,7 @@ func (p *Pool) arrivedLocked(w *worker) {
 
 // quietLocked reports whether a pool that is stopping has nothing left to do.
 func (p *Pool) quietLocked() bool {
-	return p.state >= draining && p.queue.len() == 0 && p.slots == 0 && p.lent == 0 && len(p.resuming) == 0 && len(p.senders) == 0
+	return p.state >= draining && p.queue.len() == 0 && p.slots == 0 && p.lentLocked() == 0 && len(p.resuming) == 0 && len(p.senders) == 0
 }
 
 // settleLocked sees a stopping pool that has nothing left to do to its end. It
@@ -245,6 +250,8 @@ func (p *Pool) settleLocked() (wake []*worker) {
 	}
 	return wake
 }
+
+func (p *Pool) lentLocked() int { return int(p.lent.Load()) }
 
 // stayingLocked is how many workers have not made up their mind to end.
 func (p *Pool) stayingLocked() int { return len(p.workers) - p.leaving }

@@ -48,7 +48,6 @@ func (e entry) dead() error {
 type queue struct {
 	entries []entry
 	head    int
-	high    int    // the longest it ever was
 	pushed  uint64 // entries that ever came
 }
 
@@ -57,7 +56,6 @@ func (q *queue) len() int { return len(q.entries) - q.head }
 func (q *queue) push(e entry) {
 	q.entries = append(q.entries, e)
 	q.pushed++
-	q.high = max(q.high, q.len())
 }
 
 // take moves up to n entries to the end of into.

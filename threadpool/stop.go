@@ -1,6 +1,7 @@
 package threadpool
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -91,7 +92,10 @@ func (p *Pool) giveUp() error {
 // observed is a job that runs, and the goroutine it runs on.
 type observed struct {
 	eventual.Running
-	id int64
+	id       int64
+	w        *worker
+	began    time.Duration
+	reported bool // as slow
 }
 
 // withStacks stops the world for each, so it is for reports, and under no lock.
@@ -113,7 +117,7 @@ func (p *Pool) runningLocked() (jobs []observed) {
 			jobs = append(jobs, job)
 		}
 	}
-	slices.SortFunc(jobs, func(a, b observed) int { return int(b.Age - a.Age) })
+	slices.SortFunc(jobs, func(a, b observed) int { return cmp.Compare(b.Age, a.Age) })
 	return jobs
 }
 
@@ -121,7 +125,7 @@ func (p *Pool) runningLocked() (jobs []observed) {
 func (w *worker) running(now time.Duration) (observed, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := eventual.Running{Name: "job", Age: now - w.began}
+	r := eventual.Running{Name: "job", Age: now - w.began, Stack: w.stack}
 	switch {
 	case w.current != nil:
 		r.Submitted = funcname.Describe(w.current.Func())
@@ -130,5 +134,5 @@ func (w *worker) running(now time.Duration) (observed, bool) {
 	default:
 		return observed{}, false
 	}
-	return observed{r, w.id}, true
+	return observed{r, w.id, w, w.began, w.reported}, true
 }

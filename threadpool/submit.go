@@ -124,18 +124,22 @@ func (p *Pool) fullLocked() bool {
 // for does not wait; one that a worker has taken with others, and not begun, does.
 func (p *Pool) roomLocked() bool { return p.waitingLocked() < p.cfg.QueueLimit+p.coming }
 
+// sweepAlways is how long a full queue may be that is searched each time.
+const sweepAlways = 8
+
 // sweepAndUnlock takes the jobs out of a full queue that will not be started,
 // because their callers have given up. It reports whether there were any; if there
-// were not it leaves mu locked, and does not look again for a while: looking costs
-// a little for each job that waits.
+// were not it leaves mu locked, and the next look at a long queue is so far off that
+// a refusal costs one job looked at.
 func (p *Pool) sweepAndUnlock() (swept bool) {
 	if p.sweepIn > 0 {
 		p.sweepIn--
 		return false
 	}
+	p.recallLocked()
 	dead := p.queue.removeDead()
 	if len(dead) == 0 {
-		p.sweepIn = p.queue.len() / 64
+		p.sweepIn = p.queue.len() - sweepAlways
 		return false
 	}
 	wake := p.feedLocked()
@@ -170,11 +174,17 @@ func (p *Pool) pushLocked(e entry) {
 		e.at = max(p.clock(), 1)
 	}
 	p.queue.push(e)
+	p.queuedMax = max(p.queuedMax, p.waitingLocked())
 	p.watchSlowLocked()
 }
 
-// admitLocked lets those who wait into the queue as there is room.
+// admitLocked lets those who wait into the queue as there is room: once there is
+// room for an eighth of a long queue, since waking one after each job costs more
+// than the job, and the workers have enough to do.
 func (p *Pool) admitLocked() {
+	if p.waitingLocked() > p.cfg.QueueLimit-p.cfg.QueueLimit/8+p.coming {
+		return
+	}
 	for len(p.senders) > 0 && p.roomLocked() {
 		s := p.senders[0]
 		p.senders[0] = nil

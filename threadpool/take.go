@@ -22,7 +22,7 @@ func (w *worker) look() (found, end, expires bool, wake []*worker) {
 		p.releaseLocked(w)
 		wake = p.feedLocked()
 	}
-	if p.quietLocked() || p.stayingLocked()-p.lent > p.max || p.state == stopped {
+	if p.quietLocked() || p.stayingLocked()-p.lentLocked() > p.max || p.state == stopped {
 		w.leaveLocked()
 		return false, true, false, append(wake, p.settleLocked()...)
 	}
@@ -48,11 +48,9 @@ func (w *worker) takeLocked() bool {
 		w.room = make([]entry, 0, batch)
 	}
 	w.mine = p.queue.take(n, w.room)
-	w.shares = len(w.mine) > 1
-	if w.shares {
-		p.spare.Add(int64(len(w.mine)))
-	}
+	w.shares, w.fresh = len(w.mine) > 1, true
 	if len(w.mine) > 0 {
+		p.spare.Add(int64(w.spare()))
 		return true
 	}
 	if p.spare.Load() == 0 {
@@ -86,7 +84,7 @@ func (p *Pool) rescueLocked() {
 	p.rescueAt = now + heldUp
 	for w := range p.workers {
 		w.mu.Lock()
-		late := w.shares && len(w.mine) > 0 && now-w.began >= heldUp
+		late := w.spare() > 0 && now-w.began >= heldUp
 		w.mu.Unlock()
 		if late {
 			p.queue.putBack(w.giveBack())
@@ -94,11 +92,22 @@ func (p *Pool) rescueLocked() {
 	}
 }
 
+// recallLocked puts all that workers have taken and not begun back to the front of
+// the queue.
+func (p *Pool) recallLocked() {
+	if p.spare.Load() == 0 {
+		return
+	}
+	for w := range p.workers {
+		p.queue.putBack(w.giveBack())
+	}
+}
+
 // steal takes the last of what w has not begun.
 func (w *worker) steal() (e entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if last := len(w.mine) - 1; w.shares && last >= 0 {
+	if last := len(w.mine) - 1; w.spare() > 0 {
 		e, w.mine[last] = w.mine[last], entry{}
 		w.mine = w.mine[:last]
 		w.p.spare.Add(-1)

@@ -33,10 +33,12 @@ type worker struct {
 	hook     any        // OnThreadStart or OnThreadStop, if that is what runs
 	mine     []entry    // taken and not begun; in room
 	room     []entry    // of batch entries, empty
-	shares   bool       // it took several at once, counted in p.spare
+	shares   bool       // it took several at once; all but the first are counted in p.spare
+	fresh    bool       // it has not begun the first
 	current  task       // that runs; nil between jobs
 	began    time.Duration
-	reported bool // current, as slow
+	reported bool   // current, as slow
+	stack    string // of current when it was reported
 }
 
 func (w *worker) wake() { w.wakeup <- struct{}{} }
@@ -106,7 +108,33 @@ func (w *worker) runBatch() {
 			p.runTimes.Record(end - now)
 		}
 		now = end
+		if p.lent.Load() > 0 {
+			w.makeWay()
+		}
 	}
+}
+
+// spare is how many others could take from it; w.mu is held.
+func (w *worker) spare() int {
+	switch n := len(w.mine); {
+	case !w.shares || n == 0:
+		return 0
+	case w.fresh:
+		return n - 1
+	default:
+		return n
+	}
+}
+
+// makeWay lets a worker that waited for the job that has just ended have the slot
+// before another job does. Or else jobs that each wait for another would begin
+// faster than the first of them can go on.
+func (w *worker) makeWay() {
+	p := w.p
+	p.mu.Lock()
+	p.queue.putBack(w.giveBack())
+	p.mu.Unlock()
+	runtime.Gosched() // it is runnable by now
 }
 
 // advance ends the job that ran and begins the next of the worker's own, if there
@@ -120,17 +148,18 @@ func (w *worker) advance(now time.Duration) (e entry) {
 	}
 	e, w.mine[0] = w.mine[0], entry{}
 	w.mine = w.mine[1:]
-	if w.shares {
+	if w.shares && !w.fresh {
 		w.p.spare.Add(-1)
 	}
-	w.current, w.began, w.reported = e.task, now, false
+	w.fresh = false
+	w.current, w.began = e.task, now
 	return e
 }
 
 func (w *worker) dropLocked() {
 	if w.current != nil {
 		w.current.drop()
-		w.current = nil
+		w.current, w.reported, w.stack = nil, false, ""
 	}
 }
 
@@ -139,10 +168,8 @@ func (w *worker) giveBack() []entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	es := w.mine
-	w.mine = nil
-	if w.shares {
-		w.p.spare.Add(-int64(len(es)))
-	}
+	w.p.spare.Add(-int64(w.spare()))
+	w.mine, w.fresh = nil, false
 	return es
 }
 

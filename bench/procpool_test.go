@@ -1,0 +1,195 @@
+//go:build linux
+
+package bench_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/procpool"
+)
+
+// What the workers can do.
+var (
+	square = procpool.Register("square", func(_ context.Context, n int) (int, error) { return n * n, nil })
+	length = procpool.Register("length", func(_ context.Context, data []byte) (int, error) { return len(data), nil })
+)
+
+// echoMode makes this program the child that the yardsticks talk to.
+const echoMode = "TRESTLE_BENCH_ECHO"
+
+func TestMain(m *testing.M) {
+	procpool.ServeIfWorker()
+	if size, err := strconv.Atoi(os.Getenv(echoMode)); err == nil {
+		echo(size)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// echo gives back what comes on descriptor 3, size bytes at a time, with blocking
+// calls and nothing between them.
+func echo(size int) {
+	buf := make([]byte, size)
+	for {
+		for n := 0; n < size; {
+			got, err := syscall.Read(3, buf[n:])
+			if errors.Is(err, syscall.EINTR) {
+				continue
+			}
+			if got <= 0 {
+				return
+			}
+			n += got
+		}
+		if _, err := syscall.Write(3, buf); err != nil {
+			return
+		}
+	}
+}
+
+func startProcpool(b *testing.B) *procpool.Pool {
+	p, err := procpool.New(procpool.Config{Min: 1, Max: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := p.Stop(background); err != nil {
+			b.Error(err)
+		}
+	})
+	must(b, procpool.DeferToProcess(background, p, square, 1)) // it is there
+	return p
+}
+
+// A small job in another process, and its value back.
+func BenchmarkProcRoundTrip(b *testing.B) {
+	p := startProcpool(b)
+	against(b, func(n int) {
+		for range n {
+			must(b, procpool.DeferToProcess(background, p, square, 3))
+		}
+	}, rawEcho(b))
+}
+
+// A thousand small jobs for one process, and then their values.
+func BenchmarkProcPipelined(b *testing.B) {
+	p := startProcpool(b)
+	var kept [depth]*eventual.Result[int]
+	against(b, func(n int) {
+		inBatches(n, func(m int) {
+			for i := range m {
+				kept[i] = procpool.DeferToProcess(background, p, square, 3)
+			}
+			for i := range m {
+				must(b, kept[i])
+			}
+		})
+	}, rawEcho(b))
+}
+
+// 16 MiB for another process.
+func BenchmarkProcBytes(b *testing.B) {
+	const size = 16 << 20
+	p := startProcpool(b)
+	data, to := bytes.Repeat([]byte{1}, size), bytes.Repeat([]byte{2}, size)
+	against(b, func(n int) {
+		for range n {
+			if got := must(b, procpool.DeferToProcess(background, p, length, data)); got != size {
+				b.Fatal(got)
+			}
+		}
+	}, contender{name: "memcpy", run: func(n int) {
+		for range n {
+			copy(to, data)
+		}
+	}})
+}
+
+// A worker from nothing to its first value.
+func BenchmarkProcStart(b *testing.B) {
+	against(b, func(n int) {
+		for range n {
+			p, err := procpool.New(procpool.Config{Min: 1, Max: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			must(b, procpool.DeferToProcess(background, p, square, 3))
+			if err := p.Stop(background); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}, contender{name: "bare-child", run: func(n int) {
+		for range n {
+			c := startEcho(b)
+			c.trip()
+			c.stop()
+		}
+	}})
+}
+
+func rawEcho(b *testing.B) contender {
+	c := startEcho(b)
+	b.Cleanup(c.stop)
+	return contender{name: "raw-echo", run: func(n int) {
+		for range n {
+			c.trip()
+		}
+	}}
+}
+
+// echoChild is a child process of 64 B echoes over a socket pair, which is read
+// here through Go's poller.
+type echoChild struct {
+	b    *testing.B
+	cmd  *exec.Cmd
+	conn net.Conn
+	buf  [64]byte
+}
+
+func startEcho(b *testing.B) *echoChild {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "ours"), os.NewFile(uintptr(fds[1]), "theirs")
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		b.Fatal(err)
+	}
+	_ = ours.Close()
+	c := &echoChild{b: b, conn: conn, cmd: exec.Command(os.Args[0])}
+	c.cmd.Env = append(os.Environ(), echoMode+"="+strconv.Itoa(len(c.buf)))
+	c.cmd.ExtraFiles = []*os.File{theirs}
+	if err := c.cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	_ = theirs.Close()
+	return c
+}
+
+func (c *echoChild) trip() {
+	if _, err := c.conn.Write(c.buf[:]); err != nil {
+		c.b.Fatal(err)
+	}
+	if _, err := io.ReadFull(c.conn, c.buf[:]); err != nil {
+		c.b.Fatal(err)
+	}
+}
+
+// stop ends the child, which sees the end of its input.
+func (c *echoChild) stop() {
+	_ = c.conn.Close()
+	if err := c.cmd.Wait(); err != nil {
+		c.b.Error(err)
+	}
+}
