@@ -19,7 +19,8 @@ var (
 
 // TestLinks: what a page links to inside the repository is there, with the
 // heading that is named. A link whose text is the name of a test leads to the
-// file that has it.
+// file that has it; run with -update it is led there when the test has moved to
+// another file of its package.
 func TestLinks(t *testing.T) {
 	anchors := map[string]map[string]bool{}
 	anchorsOf := func(name string) map[string]bool {
@@ -51,6 +52,10 @@ func TestLinks(t *testing.T) {
 				target := p.name
 				if u.Path != "" {
 					target = path.Join(p.dir(), u.Path)
+				}
+				if name := testInLink.FindStringSubmatch(m[1]); name != nil && *update {
+					p.relink(t, i, m[2], target, name[1])
+					continue
 				}
 				if err := checkTarget(target, u.Fragment, m[1], anchorsOf); err != nil {
 					t.Errorf("%s:%d: link to %s: %v", p.name, i+1, m[2], err)
@@ -91,6 +96,31 @@ func checkTarget(target, fragment, text string, anchorsOf func(string) map[strin
 		return fmt.Errorf("no such heading")
 	}
 	return nil
+}
+
+// relink has the link of a line lead to the file that has the test, and writes the
+// page if that is another.
+func (p *page) relink(t *testing.T, line int, link, target, test string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(path.Dir(target)), "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(data), "\nfunc "+test+"(") {
+			continue
+		}
+		if now := path.Join(path.Dir(link), filepath.Base(file)); now != link {
+			p.lines[line] = strings.ReplaceAll(p.lines[line], "[`"+test+"`]("+link+")", "[`"+test+"`]("+now+")")
+			p.save(t)
+		}
+		return
+	}
+	t.Errorf("%s:%d: there is no %s in %s", p.name, line+1, test, path.Dir(target))
 }
 
 // anchors returns the names that forges give to the headings of p.

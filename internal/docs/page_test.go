@@ -79,6 +79,14 @@ func readFile(t *testing.T, name string) string {
 	return string(data)
 }
 
+func (p *page) save(t *testing.T) {
+	t.Helper()
+	err := os.WriteFile(filepath.Join(root, filepath.FromSlash(p.name)), []byte(strings.Join(p.lines, "\n")), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (p *page) dir() string { return path.Dir(p.name) }
 
 // blocks returns the fenced blocks of p, and a block without a fence for each note

@@ -60,10 +60,7 @@ func TestSnippetsAreCompiledCode(t *testing.T) {
 			changed = true
 		}
 		if changed {
-			err := os.WriteFile(filepath.Join(root, filepath.FromSlash(p.name)), []byte(strings.Join(p.lines, "\n")), 0o644)
-			if err != nil {
-				t.Fatal(err)
-			}
+			p.save(t)
 		}
 	}
 	if snippets < 20 {
