@@ -27,6 +27,7 @@ func TestPollSurvivesAnOutage(t *testing.T) {
 		})
 
 		time.Sleep(10 * time.Minute)
+		synctest.Wait() // until everybody waits: what they did can be looked at
 		if rate, err := book.Rate(t.Context(), "USD").Wait(time.Second); err != nil || rate == 0 {
 			t.Errorf("during the outage: %v, %v; want the last good rate", rate, err)
 		}
