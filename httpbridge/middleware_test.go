@@ -276,6 +276,27 @@ func TestMiddleware_H02_DeadlineLeavesTheHandlerBehind(t *testing.T) {
 	await(t, func() bool { return ask(url).status == 200 })
 }
 
+// Nobody waits any more, and still it is not lost.
+func TestMiddleware_H02_APanicThatIsTooLateIsLogged(t *testing.T) {
+	var log logtest.Log
+	gate := make(chan struct{})
+	h := pooled(t, 1, httpbridge.PoolConfig{Timeout: time.Millisecond, Logger: log.Logger()}, func(http.ResponseWriter, *http.Request) {
+		<-gate
+		explode("too late")
+	})
+	status := http.StatusServiceUnavailable // as long as it does not even have its turn in time
+	for status == http.StatusServiceUnavailable {
+		status = get(t, h).StatusCode
+	}
+	close(gate)
+	if status != http.StatusGatewayTimeout {
+		t.Errorf("%d", status)
+	}
+	await(t, func() bool {
+		return strings.Contains(log.String(), "too late") && strings.Contains(log.String(), "httpbridge_test.explode")
+	})
+}
+
 func TestMiddleware_H02_DeadlineAfterTheHeaderCutsTheConnection(t *testing.T) {
 	for name, write := range map[string]func(w http.ResponseWriter, gate chan struct{}){
 		"waiting": func(w http.ResponseWriter, gate chan struct{}) {

@@ -77,6 +77,7 @@ func (m *middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Req
 	case errors.As(err, &refused):
 		m.shed(&x, err)
 	default:
+		x.told = errors.As(err, new(*eventual.PanicError)) || errors.Is(err, eventual.ErrGoexit) // by the worker
 		x.fail(err)
 	}
 }
@@ -223,24 +224,18 @@ func (j *pooledRequest) run(ctx context.Context) {
 	returned = true
 }
 
-// unwound says why a handler did not return.
+// unwound says why a handler did not return, and logs it: the request may be over
+// and nobody else there to do so.
 func (j *pooledRequest) unwound(recovered any) error {
+	err := error(eventual.ErrGoexit)
 	switch {
-	case recovered == nil:
-		return j.report(eventual.ErrGoexit)
 	case recovered == http.ErrAbortHandler: //nolint:errorlint // it is compared by identity everywhere
 		return http.ErrAbortHandler
+	case recovered != nil:
+		err = eventual.Recovered(recovered)
 	}
-	return j.report(eventual.Recovered(recovered))
-}
-
-// report logs what would not be logged otherwise: x.fail logs what becomes a
-// response.
-func (j *pooledRequest) report(err error) error {
-	if st := j.w.state(); st.begun || st.sealed {
-		j.m.route.logger().LogAttrs(j.ctx, slog.LevelError, "httpbridge: handler failed when it was too late to say so",
-			slog.String("method", j.r.Method), slog.String("route", j.r.Pattern), slog.Any("error", logged(err)))
-	}
+	j.m.route.logger().ErrorContext(j.ctx, "httpbridge: handler did not return",
+		"method", j.r.Method, "route", j.r.Pattern, "path", j.r.URL.Path, "error", logged(err))
 	return err
 }
 
