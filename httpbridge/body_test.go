@@ -84,6 +84,26 @@ func TestHandler_H08_ThroughAWrappedWriter(t *testing.T) {
 	within(t, canceled, "the client's leaving is noticed")
 }
 
+func TestHandler_H08_HTTP2(t *testing.T) {
+	began, canceled := make(chan struct{}), make(chan struct{})
+	srv := httptest.NewUnstartedServer(waiting(began, canceled, httpbridge.HandlerConfig{}))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	ctx, leave := context.WithCancel(context.Background())
+	pr, pw := io.Pipe() // a body that never ends
+	defer pw.Close()
+	req, _ := http.NewRequestWithContext(ctx, "POST", srv.URL, pr)
+	go func() {
+		<-began
+		leave()
+	}()
+	if resp, err := srv.Client().Do(req); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", resp, err)
+	}
+	within(t, canceled, "the client's leaving is noticed")
+}
+
 // wrapped is what a middleware makes of a writer.
 type wrapped struct{ http.ResponseWriter }
 
