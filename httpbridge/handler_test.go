@@ -541,8 +541,7 @@ func TestHandler_H02_Panics(t *testing.T) {
 		}, cfg),
 		"key": of(1, httpbridge.HandlerConfig{Logger: l.logger(), Limit: &httpbridge.ClientLimit{Key: func(*http.Request) string { panic(errBoom) }}}),
 		"rule": failing(errors.New("x"), httpbridge.HandlerConfig{Logger: l.logger(), Errors: []httpbridge.ErrorRule{func(err error) *httpbridge.Problem {
-			var p *eventual.PanicError
-			if !errors.As(err, &p) {
+			if _, ok := errors.AsType[*eventual.PanicError](err); !ok {
 				panic(errBoom)
 			}
 			return nil
