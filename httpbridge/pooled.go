@@ -84,11 +84,10 @@ func (m *middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Req
 // newRequest makes what the worker needs. stop is for the end of the request.
 func (m *middleware) newRequest(next http.Handler, x *exchange, leave func()) (j *pooledRequest, stop func()) {
 	j = &pooledRequest{m: m, next: next, leave: leave, done: make(chan struct{})}
-	ctx, end := context.WithCancelCause(context.WithValue(x.r.Context(), pooledKey{}, j))
-	j.base, j.end = ctx, end
-	ctx, stopTimer := context.WithTimeoutCause(ctx, m.Timeout, errTooLong)
-	j.ctx = ctx
-	j.r = x.r.WithContext(ctx)
+	base, end := context.WithCancelCause(x.r.Context())
+	ctx, stopTimer := context.WithTimeoutCause(base, m.Timeout, errTooLong)
+	j.base, j.end, j.ctx = base, end, ctx
+	j.r = x.r.WithContext((*pooledContext)(j))
 	if x.body = watchBody(x.w, x.r, m.ReadAhead); x.body != nil {
 		j.r.Body = x.body
 	}
@@ -109,9 +108,9 @@ func (j *pooledRequest) submit() error {
 	if m.QueueLimit > 0 && n > int64(m.QueueLimit) {
 		err = fmt.Errorf("%w: %d requests wait", eventual.ErrQueueFull, m.QueueLimit)
 	} else {
-		// The pool must come to it even if the request is over by then, or nobody
-		// would know that it waits no more.
-		err = m.pool.CallInThread(context.WithoutCancel(j.base), j.run)
+		// Not with the request's ctx: the pool must come to it even if the request is
+		// over by then, or nobody would know that it waits no more.
+		err = m.pool.CallInThread(context.Background(), j.run)
 	}
 	if err == nil {
 		return nil
@@ -271,6 +270,21 @@ func (j *pooledRequest) lend() {
 	if j.worker == park.ID() && j.resume == nil {
 		j.resume, _ = lendSlot() // it is no reactor's goroutine
 	}
+}
+
+// pooledContext is a pooledRequest as the ctx of its handler, which finds it there.
+type pooledContext pooledRequest
+
+func (c *pooledContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+func (c *pooledContext) Done() <-chan struct{}       { return c.ctx.Done() }
+func (c *pooledContext) Err() error                  { return c.ctx.Err() }
+
+// Value also returns the pooledRequest, for pooledKey.
+func (c *pooledContext) Value(key any) any {
+	if key == (pooledKey{}) {
+		return (*pooledRequest)(c)
+	}
+	return c.ctx.Value(key)
 }
 
 type pooledKey struct{}
