@@ -29,6 +29,7 @@ type requestBody struct {
 
 	mu    sync.Mutex // guards what follows; src is not read under it
 	ahead []byte     // read from src and not yet taken
+	still bool       // nothing more is read ahead
 	err   error      // how src ended; errBodyOver once the request is over
 }
 
@@ -125,10 +126,25 @@ func (b *requestBody) readAhead() bool {
 func (b *requestBody) room() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err != nil {
+	if b.err != nil || b.still {
 		return 0
 	}
 	return min(b.limit-len(b.ahead), aheadChunk)
+}
+
+// settle ends reading ahead, so that a header can be written by a handler that may
+// go on to read what it can. Only if a read is going on does it end all reading.
+func (b *requestBody) settle(w http.ResponseWriter) {
+	select {
+	case b.turn <- struct{}{}:
+	default:
+		b.release(w)
+		return
+	}
+	defer func() { <-b.turn }()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.still = true
 }
 
 // release ends all reading, now and later, so that the response can be written.

@@ -495,6 +495,36 @@ func TestMiddleware_H10_FullDuplex(t *testing.T) {
 	}
 }
 
+// What a handler reads after it began to write is what it would get without the
+// pool.
+func TestMiddleware_EchoesABody(t *testing.T) {
+	echo := func(w http.ResponseWriter, r *http.Request) {
+		for buf := make([]byte, 10); ; {
+			n, err := r.Body.Read(buf)
+			w.Write(buf[:n])
+			if err == io.EOF {
+				fmt.Fprint(w, " end")
+				return
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}
+	url := serve(t, pooled(t, 1, httpbridge.PoolConfig{}, func(w http.ResponseWriter, r *http.Request) {
+		first := make([]byte, 1)
+		io.ReadFull(r.Body, first) // the rest is there too, then
+		w.Write(first)
+		echo(w, r)
+	}))
+	body := strings.Repeat("0123456789", 100)
+	req, _ := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	if a := send(req); a.status != 200 || a.body != body+" end" {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestMiddleware_H10_ResponseRecorder(t *testing.T) {
 	h := pooled(t, 1, httpbridge.PoolConfig{}, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-A", "b")
