@@ -31,6 +31,7 @@ type requestBody struct {
 	ahead []byte     // read from src and not yet taken
 	still bool       // nothing more is read ahead
 	err   error      // how src ended; errBodyOver once the request is over
+	over  bool       // the request is over, or will be as soon as src is not being read
 }
 
 var errBodyOver = fmt.Errorf("httpbridge: the request is over: %w", http.ErrBodyReadAfterClose)
@@ -75,8 +76,16 @@ func (b *requestBody) Read(p []byte) (n int, err error) {
 	n, err = b.src.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.noteLocked(err)
+	return n, b.err
+}
+
+// noteLocked notes how a read of src ended.
+func (b *requestBody) noteLocked(err error) {
+	if err != nil && b.over { // our doing, and no timeout of anything that a reader knows of
+		err = errBodyOver
+	}
 	b.err = err
-	return n, err
 }
 
 // take copies what is there. It returns neither bytes nor an error when it is for
@@ -118,7 +127,8 @@ func (b *requestBody) readAhead() bool {
 	n, err := b.src.Read(chunk)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ahead, b.err = append(b.ahead, chunk[:n]...), err
+	b.ahead = append(b.ahead, chunk[:n]...)
+	b.noteLocked(err)
 	return err == nil
 }
 
@@ -151,6 +161,9 @@ func (b *requestBody) settle(w http.ResponseWriter) {
 func (b *requestBody) release(w http.ResponseWriter) {
 	if !b.takeTurn() {
 		w.Header().Set("Connection", "close")
+		b.mu.Lock()
+		b.over = true
+		b.mu.Unlock()
 		if b.control.SetReadDeadline(time.Unix(1, 0)) != nil {
 			return // there is no connection any more
 		}

@@ -2,6 +2,7 @@ package httpbridge_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -62,20 +63,22 @@ func TestHandler_Stress(t *testing.T) {
 	}
 	wg.Wait()
 	await(t, func() bool { return running.Load() == 0 })
-	await(t, func() bool { return jobs.Stats().Pending == 0 })
-	if s := jobs.Stats(); s.Counted != s.Finished {
-		t.Errorf("%+v", s)
-	}
-	for range 12 { // nobody is counted any more
-		resp, err := (&http.Client{Transport: transport}).Get(url)
-		if err != nil {
-			t.Fatal(err)
+	await(t, func() bool { // an exchange may end a little later than its client sees
+		s := jobs.Stats()
+		return s.Pending == 0 && s.Counted == s.Finished
+	})
+	await(t, func() bool { // nobody is counted any more
+		refused := false
+		for range 12 {
+			resp, err := (&http.Client{Transport: transport}).Get(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			refused = refused || resp.StatusCode == http.StatusTooManyRequests
 		}
-		resp.Body.Close()
-		if resp.StatusCode == http.StatusTooManyRequests {
-			t.Error("the limit counts what is over")
-		}
-	}
+		return !refused
+	})
 }
 
 // stressOnce sends one request of some kind and follows what it leads to.
@@ -89,7 +92,8 @@ func stressOnce(t *testing.T, transport http.RoundTripper, url string) {
 	req.Header.Set("Prefer", []string{"", "respond-async", "respond-async, wait=1", "wait=0"}[rand.N(4)])
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		if ctx.Err() == nil {
+		// A cancel may also be that of the request before on the same connection.
+		if ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 		return
@@ -98,7 +102,7 @@ func stressOnce(t *testing.T, transport http.RoundTripper, url string) {
 	resp.Body.Close()
 	switch {
 	case err != nil:
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	case resp.StatusCode == 200:
