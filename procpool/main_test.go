@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 		forgetful()
 		return
 	}
+	if os.Getenv("PROCPOOL_TEST_ECHO") != "" {
+		rawEcho()
+	}
 	procpool.ServeIfWorker()
 	if os.Getenv("PROCPOOL_TEST_ORPHANAGE") != "" {
 		orphanage()

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/frame"
@@ -165,9 +164,7 @@ func (s *server) replied(f frame.Frame) {
 // has started.
 func (s *server) poolGone(err error) {
 	if errors.Is(err, errNotOpen) {
-		// Some code here has closed the descriptor. The pool has noticed, and says so
-		// when it kills this process; unless it is gone too.
-		time.Sleep(3 * lastWords)
+		s.misunderstood(errors.New("the program has closed the descriptor of the connection to the pool"))
 	}
 	s.lost()
 	s.mu.Lock()
@@ -197,7 +194,7 @@ func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, erro
 	if len(name) > frame.MaxName {
 		return fail(fmt.Errorf("a name of %d bytes", len(name)))
 	}
-	v, err := contained(func() (payload, error) { return encode(s.codecs.codec, s.codecs.limit, in) })
+	v, err := contained(func() (payload, error) { return encode(s.codecs.encoder, in) })
 	if err != nil {
 		return fail(err)
 	}
@@ -242,7 +239,7 @@ func Progress(ctx context.Context, v any) error {
 		return err
 	}
 	s := j.s
-	p, err := contained(func() (payload, error) { return encodeAny(s.codecs.codec, s.codecs.limit, v) })
+	p, err := contained(func() (payload, error) { return encodeAny(s.codecs.encoder, v) })
 	if err != nil {
 		return fmt.Errorf("procpool: Progress: %w", err)
 	}
