@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/frame"
@@ -13,16 +14,30 @@ import (
 // lookOut reads what the pool says while a job runs. It runs on a goroutine of its
 // own, and ends when it has read something for the goroutine that serves.
 func (s *server) lookOut() {
-	s.mu.Lock()
-	if s.running == nil || s.lookingOut || s.gone {
-		s.mu.Unlock()
+	if !s.mayLookOut() {
 		return
 	}
-	s.lookingOut = true
-	s.mu.Unlock()
 	for !s.lookOnce() {
 	}
 	s.poke()
+}
+
+// mayLookOut reports whether it is time to, and sets the timer again if it is too
+// early.
+func (s *server) mayLookOut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed = false
+	if s.running == nil || s.lookingOut || s.gone {
+		return false
+	}
+	if early := lookOutAfter - time.Since(s.begun); early > 0 {
+		s.armed = true
+		s.timer.Reset(early)
+		return false
+	}
+	s.lookingOut = true
+	return true
 }
 
 // lookOnce reads one frame; it reports whether lookOut is to end.
@@ -207,6 +222,7 @@ func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, erro
 	s.lastCall++
 	id := s.lastCall
 	s.calls[id] = c
+	s.begun, s.armed = time.Time{}, true
 	s.mu.Unlock()
 	s.sendValue(frame.Call, id, name, v)
 	s.timer.Reset(0) // somebody has to read the answer
