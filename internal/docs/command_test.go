@@ -33,7 +33,7 @@ var noteNotRun = regexp.MustCompile(`^not run: .+`) // with the reason
 // a port of its own, since others may use that one.
 const shownAddr = "127.0.0.1:8080"
 
-const commandTimeout = 2 * time.Minute
+const commandTimeout = 4 * time.Minute
 
 // TestCommands runs what the pages tell to run, at the root of the repository,
 // page by page. Those of the guide are for an empty folder: see TestGuide.
