@@ -29,7 +29,7 @@ func TestLinks(t *testing.T) {
 		}
 		return anchors[name]
 	}
-	links := 0
+	links, linked := 0, map[string]bool{}
 	for _, p := range pages(t) {
 		for i, line := range p.prose() {
 			for _, at := range link.FindAllStringSubmatchIndex(line, -1) {
@@ -49,10 +49,8 @@ func TestLinks(t *testing.T) {
 					continue
 				}
 				links++
-				target := p.name
-				if u.Path != "" {
-					target = path.Join(p.dir(), u.Path)
-				}
+				linked[p.target(u.Path)] = true
+				target := p.target(u.Path)
 				if name := testInLink.FindStringSubmatch(m[1]); name != nil && *update {
 					p.relink(t, i, m[2], target, name[1])
 					continue
@@ -66,6 +64,19 @@ func TestLinks(t *testing.T) {
 	if links < 20 {
 		t.Errorf("only %d links were found", links)
 	}
+	for _, p := range pages(t) {
+		if strings.HasPrefix(p.name, "docs/") && !linked[p.name] {
+			t.Errorf("no page links to %s", p.name)
+		}
+	}
+}
+
+// target is what a path in a link of p names, from the root.
+func (p *page) target(link string) string {
+	if link == "" {
+		return p.name
+	}
+	return path.Join(p.dir(), link)
 }
 
 func checkTarget(target, fragment, text string, anchorsOf func(string) map[string]bool) error {
