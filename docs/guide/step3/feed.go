@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"math"
 	"math/rand/v2"
@@ -47,7 +48,7 @@ func Fetch(url string) func(context.Context) (map[string]float64, error) {
 			return nil, fmt.Errorf("%s: %s", url, resp.Status)
 		}
 		var rates map[string]float64
-		err = json.NewDecoder(http.MaxBytesReader(nil, resp.Body, 1<<20)).Decode(&rates)
+		err = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&rates)
 		return rates, err
 	}
 }
