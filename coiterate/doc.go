@@ -30,6 +30,10 @@
 //   - A step that yields an eventual.Pending, such as a Result or a Deferred, puts
 //     the task to sleep until that is done.
 //   - However a task ends, the deferred functions of its sequence run.
+//   - Tasks share the time in proportion to their weights: see [TaskConfig].
+//   - [Lines] and [Chunks] read while the loop goes on.
+//   - A step that holds the loop for longer than Config.SlowStep is logged with its
+//     stack while it does.
 //
 // The idea is Twisted's cooperator and its coiterate.
 package coiterate

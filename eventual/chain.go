@@ -1,10 +1,16 @@
 package eventual
 
-import "sync/atomic"
+import (
+	"errors"
+	"sync/atomic"
+)
 
 // ThenDeferred returns a Deferred with what f makes of the value of d; a failure
 // of d is passed on. It takes the failure of d over. Cancelling it cancels d.
 func ThenDeferred[T, U any](d *Deferred[T], f func(T) (U, error)) *Deferred[U] {
+	if d == nil || f == nil {
+		return Fail[U](errors.New("eventual: ThenDeferred: nil Deferred or function"))
+	}
 	out := &Deferred[U]{upstream: func() cancelStep { return d }}
 	d.add(forward[T](func(v T, err error, w *worklist) bool {
 		var u U
@@ -21,6 +27,9 @@ func ThenDeferred[T, U any](d *Deferred[T], f func(T) (U, error)) *Deferred[U] {
 // the value of d; a failure of d is passed on. It takes the failures of both
 // over. Cancelling it cancels whichever of the two is pending.
 func Chain[T, U any](d *Deferred[T], f func(T) *Deferred[U]) *Deferred[U] {
+	if d == nil || f == nil {
+		return Fail[U](errors.New("eventual: Chain: nil Deferred or function"))
+	}
 	var inner atomic.Pointer[Deferred[U]]
 	var wanted atomic.Bool // a cancel came while d had fired and inner was not there yet
 	out := &Deferred[U]{upstream: func() cancelStep {

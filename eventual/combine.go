@@ -3,6 +3,7 @@ package eventual
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 )
 
@@ -10,6 +11,7 @@ import (
 // first failure fails it at once, saying which result failed, and cancels the
 // others. Cancelling it cancels all of them.
 func All[T any](rs ...*Result[T]) *Result[[]T] {
+	rs = members("All", rs)
 	out, settle := New[[]T](func() { cancelAll(rs) })
 	if len(rs) == 0 {
 		settle(nil, nil)
@@ -40,6 +42,7 @@ func All[T any](rs ...*Result[T]) *Result[[]T] {
 // their outcomes in the order of rs. It never fails. Cancelling it cancels all
 // of them.
 func Settle[T any](rs ...*Result[T]) *Result[[]Outcome[T]] {
+	rs = members("Settle", rs)
 	out, settle := New[[]Outcome[T]](func() { cancelAll(rs) })
 	if len(rs) == 0 {
 		settle(nil, nil)
@@ -68,6 +71,7 @@ func First[T any](rs ...*Result[T]) *Result[T] {
 	if len(rs) == 0 {
 		return Failed[T](errors.New("eventual: First of no results"))
 	}
+	rs = members("First", rs)
 	out, settle := New[T](func() { cancelAll(rs) })
 	left := countdown(len(rs))
 	for _, r := range rs {
@@ -96,6 +100,9 @@ func First[T any](rs ...*Result[T]) *Result[T] {
 // is not called. f runs on the goroutine that completes r, so it must not block.
 // Its panic becomes a [PanicError]. Cancelling the new result cancels r.
 func Then[T, U any](r *Result[T], f func(T) (U, error)) *Result[U] {
+	if r == nil || f == nil {
+		return Failed[U](errThenNil)
+	}
 	out, settle := New[U](r.Cancel)
 	r.OnDone(func() {
 		var u U
@@ -122,12 +129,36 @@ func Then[T, U any](r *Result[T], f func(T) (U, error)) *Result[U] {
 
 // Map is [Then] for a function that cannot fail.
 func Map[T, U any](r *Result[T], f func(T) U) *Result[U] {
+	if f == nil {
+		return Failed[U](errThenNil)
+	}
 	return Then(r, func(v T) (U, error) { return f(v), nil })
 }
 
-func cancelAll[T any](rs []*Result[T]) {
-	for _, r := range rs {
-		r.Cancel()
+var errThenNil = errors.New("eventual: Then or Map: nil result or function")
+
+// members is a copy of rs, which is the caller's to change, without nils.
+func members[T any](of string, rs []*Result[T]) []*Result[T] {
+	rs = slices.Clone(rs)
+	for i, r := range rs {
+		if r == nil {
+			rs[i] = Failed[T](fmt.Errorf("eventual: %s: nil result", of))
+		}
+	}
+	return rs
+}
+
+// cancelAll cancels all of ps, also when a canceller ends this goroutine.
+func cancelAll[P Pending](ps []P) {
+	at := 0
+	defer func() {
+		if at < len(ps) {
+			cancelAll(ps[at:])
+		}
+	}()
+	for at < len(ps) {
+		at++
+		ps[at-1].Cancel()
 	}
 }
 

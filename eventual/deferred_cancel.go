@@ -14,6 +14,8 @@ type Clock interface {
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
 }
 
+var errNilClock = errors.New("eventual: AddTimeout: nil clock")
+
 // cancelStep is one Deferred on the way of a cancel to the innermost pending one.
 type cancelStep interface{ cancelOne() (next cancelStep) }
 
@@ -42,20 +44,25 @@ func (d *Deferred[T]) cancelOne() (next cancelStep) {
 	canceller := d.canceller
 	d.canceller = nil
 	d.mu.Unlock()
+	defer d.canceled() // also when the canceller ends this goroutine
 	if canceller != nil {
 		contain(func() { canceller(d) })
 	}
-	var zero T
+	return nil
+}
+
+// canceled fires d with [ErrCanceled] unless its canceller has fired it.
+func (d *Deferred[T]) canceled() {
 	d.mu.Lock()
 	if d.state != cancelling {
 		d.mu.Unlock()
-		return nil
+		return
 	}
+	var zero T
 	d.late = true
 	d.state, d.value, d.err = fired, zero, ErrCanceled
 	d.mu.Unlock()
 	d.runChain()
-	return nil
 }
 
 // give fires d with v for a line that it waited in; it reports false if a Cancel
@@ -75,6 +82,9 @@ func (d *Deferred[T]) give(v T) bool {
 // AddTimeout cancels d unless it has an outcome at this point of its chain once
 // after has passed on c. The failure is [ErrTimeout] then. It returns d.
 func (d *Deferred[T]) AddTimeout(c Clock, after time.Duration) *Deferred[T] {
+	if c == nil {
+		return d.AddCallback(func(v T) (T, error) { return v, errNilClock })
+	}
 	var timedOut atomic.Bool
 	stop := c.AfterFunc(after, func() {
 		timedOut.Store(true)

@@ -144,7 +144,7 @@ func (d *Deferred[T]) refill() (stopped bool, dry *link) {
 	dry, d.watchers, d.lastWatcher = d.watchers, nil, nil
 	if d.err != nil && d.failure == nil && !errors.Is(d.err, ErrCanceled) {
 		d.failure = &failure{err: d.err, component: "a Deferred"}
-		runtime.AddCleanup(d, (*failure).report, d.failure)
+		runtime.AddCleanup(d, (*failure).collected, d.failure)
 	}
 	d.mu.Unlock()
 	return true, dry

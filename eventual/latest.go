@@ -2,7 +2,9 @@ package eventual
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -60,7 +62,9 @@ func (l *Latest[T]) nextLocked() *Result[T] {
 // Watch yields the current value, if there is one, and then each change until
 // ctx is done or the loop is left. A watcher that is slower than the writer
 // skips to the newest value; it never sees an old one again. The loop's body
-// runs on the calling goroutine.
+// runs on the calling goroutine. That cannot be a reactor's, which must not wait:
+// there Watch yields the current value, logs why it goes no further and ends. A
+// coroutine awaits [Latest.Next] instead.
 func (l *Latest[T]) Watch(ctx context.Context) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for {
@@ -71,6 +75,9 @@ func (l *Latest[T]) Watch(ctx context.Context) iter.Seq[T] {
 				return
 			}
 			if _, err := next.WaitContext(ctx); err != nil {
+				if errors.Is(err, ErrWaitInReactor) || ctx == nil {
+					slog.Error("eventual: Latest.Watch ended", "error", err)
+				}
 				return
 			}
 		}

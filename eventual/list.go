@@ -3,6 +3,7 @@ package eventual
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -26,11 +27,12 @@ type ListOptions struct {
 // options make it fire earlier. The members keep their values, and their failures
 // unless ConsumeErrors is set. Cancelling the list cancels its members.
 func DeferredList[T any](o ListOptions, ds ...*Deferred[T]) *Deferred[[]Outcome[T]] {
+	ds = deferreds("DeferredList", ds)
 	outcomes := make([]Outcome[T], len(ds))
 	for i := range outcomes {
 		outcomes[i].Err = ErrPending
 	}
-	out := NewDeferred(func(*Deferred[[]Outcome[T]]) { cancelMembers(ds) })
+	out := NewDeferred(func(*Deferred[[]Outcome[T]]) { cancelAll(ds) })
 	if len(ds) == 0 {
 		_ = out.Callback(outcomes) // it is the first
 		return out
@@ -64,6 +66,7 @@ func DeferredList[T any](o ListOptions, ds ...*Deferred[T]) *Deferred[[]Outcome[
 // fails it, saying whose it was, and cancels the others. The members' failures
 // are handled by it. Cancelling it cancels its members.
 func GatherResults[T any](ds ...*Deferred[T]) *Deferred[[]T] {
+	ds = deferreds("GatherResults", ds)
 	list := DeferredList(ListOptions{FireOnOneErrback: true, ConsumeErrors: true}, ds...)
 	return ThenDeferred(list, func(all []Outcome[T]) ([]T, error) {
 		vs := make([]T, len(all))
@@ -72,7 +75,7 @@ func GatherResults[T any](ds ...*Deferred[T]) *Deferred[[]T] {
 		}
 		return vs, nil
 	}).AddErrback(func(err error) ([]T, error) {
-		cancelMembers(ds)
+		cancelAll(ds)
 		return nil, err
 	})
 }
@@ -90,7 +93,8 @@ func Race[T any](ds ...*Deferred[T]) *Deferred[Winner[T]] {
 	if len(ds) == 0 {
 		return Fail[Winner[T]](errors.New("eventual: Race of no Deferreds"))
 	}
-	out := NewDeferred(func(*Deferred[Winner[T]]) { cancelMembers(ds) })
+	ds = deferreds("Race", ds)
+	out := NewDeferred(func(*Deferred[Winner[T]]) { cancelAll(ds) })
 	var mu sync.Mutex // guards errs and left; nothing is called under it
 	errs := make([]error, len(ds))
 	left := len(ds)
@@ -98,7 +102,7 @@ func Race[T any](ds ...*Deferred[T]) *Deferred[Winner[T]] {
 		d.add(forward[T](func(v T, err error, w *worklist) bool {
 			if err == nil {
 				if out.fireInto(Winner[T]{i, v}, nil, w) {
-					cancelMembers(ds)
+					cancelAll(ds)
 				}
 				return true
 			}
@@ -116,10 +120,15 @@ func Race[T any](ds ...*Deferred[T]) *Deferred[Winner[T]] {
 	return out
 }
 
-func cancelMembers[T any](ds []*Deferred[T]) {
-	for _, d := range ds {
-		d.Cancel()
+// deferreds is a copy of ds, which is the caller's to change, without nils.
+func deferreds[T any](of string, ds []*Deferred[T]) []*Deferred[T] {
+	ds = slices.Clone(ds)
+	for i, d := range ds {
+		if d == nil {
+			ds[i] = Fail[T](fmt.Errorf("eventual: %s: nil Deferred", of))
+		}
 	}
+	return ds
 }
 
 func deferredError(i int, err error) error { return fmt.Errorf("deferred %d: %w", i, err) }

@@ -1,9 +1,9 @@
 package eventual
 
 import (
+	"container/list"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 )
 
@@ -24,7 +24,8 @@ func (l *Lock) Acquire() *Deferred[struct{}] { return l.line.acquire(1) }
 // holds it.
 func (l *Lock) Release() error { return l.line.release() }
 
-// Semaphore is a [Lock] with n holders. Make one with [NewSemaphore].
+// Semaphore is a [Lock] with n holders. Make one with [NewSemaphore]: the zero
+// value has no tokens, and Acquire of it fails.
 type Semaphore struct {
 	n    int
 	line line
@@ -40,7 +41,14 @@ func NewSemaphore(n int) (*Semaphore, error) {
 
 // Acquire returns a Deferred that fires when the caller holds a token.
 // Cancelling it takes the caller out of the line.
-func (s *Semaphore) Acquire() *Deferred[struct{}] { return s.line.acquire(s.n) }
+func (s *Semaphore) Acquire() *Deferred[struct{}] {
+	if s.n < 1 {
+		return Fail[struct{}](errNoTokens)
+	}
+	return s.line.acquire(s.n)
+}
+
+var errNoTokens = errors.New("eventual: Acquire of a semaphore that NewSemaphore did not make")
 
 // Release hands a token to the next in line. It returns [ErrNotHeld] if none is
 // held.
@@ -79,7 +87,7 @@ type line struct {
 	held    int        // tokens that holders have, those owed included
 	owed    int        // tokens given back and not yet given on
 	telling bool       // a release is telling waiters
-	waiting []*Deferred[struct{}]
+	waiting waitList[struct{}]
 }
 
 func (l *line) acquire(tokens int) *Deferred[struct{}] {
@@ -89,18 +97,7 @@ func (l *line) acquire(tokens int) *Deferred[struct{}] {
 		l.held++
 		return Succeed(struct{}{})
 	}
-	d := NewDeferred(l.leave)
-	l.waiting = append(l.waiting, d)
-	return d
-}
-
-// leave is the canceller of a waiter.
-func (l *line) leave(d *Deferred[struct{}]) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if i := slices.Index(l.waiting, d); i >= 0 {
-		l.waiting = slices.Delete(l.waiting, i, i+1)
-	}
+	return l.waiting.join(&l.mu)
 }
 
 // release gives one token on.
@@ -137,12 +134,11 @@ func (l *line) tell() {
 	}()
 	for l.owed > 0 {
 		l.owed--
-		if len(l.waiting) == 0 {
+		next := l.waiting.first()
+		if next == nil {
 			l.held--
 			continue
 		}
-		next := l.waiting[0]
-		l.waiting = slices.Delete(l.waiting, 0, 1)
 		l.mu.Unlock()
 		taken := next.give(struct{}{})
 		l.mu.Lock()
@@ -152,4 +148,31 @@ func (l *line) tell() {
 	}
 	l.telling, finished = false, true
 	l.mu.Unlock()
+}
+
+// waitList holds Deferreds in the order in which they came. Joining, leaving and
+// taking the first cost the same however long it is. It is guarded by the mutex of
+// what it is part of.
+type waitList[T any] struct{ ds list.List }
+
+// join returns a new Deferred at the end of the list. Its canceller takes it out,
+// under mu, which the caller holds.
+func (w *waitList[T]) join(mu *sync.Mutex) *Deferred[T] {
+	var place *list.Element
+	d := NewDeferred(func(*Deferred[T]) {
+		mu.Lock()
+		defer mu.Unlock()
+		w.ds.Remove(place) // does nothing if it was taken
+	})
+	place = w.ds.PushBack(d)
+	return d
+}
+
+// first takes out the first, or returns nil.
+func (w *waitList[T]) first() *Deferred[T] {
+	front := w.ds.Front()
+	if front == nil {
+		return nil
+	}
+	return w.ds.Remove(front).(*Deferred[T])
 }

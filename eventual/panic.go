@@ -46,7 +46,8 @@ func Recovered(value any) *PanicError {
 // OnPanic has f called with every panic that Trestle contains, on the goroutine
 // that panicked and before the result completes, until restore is called. It is
 // for programs that would rather crash than collect panics: when f panics, the
-// program ends with that panic. The newest hook is the one called.
+// program ends with that panic. It must return or panic, not end its goroutine.
+// The newest hook is the one called.
 func OnPanic(f func(*PanicError)) (restore func()) { return onPanic.set(f) }
 
 var onPanic hooks[*PanicError]

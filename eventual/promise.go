@@ -102,12 +102,14 @@ func (p *Promise[T]) Do(ctx context.Context, fn func(context.Context) (T, error)
 // Unwound settles the result of work that did not return. recovered is what
 // recover gave in the deferred function that noticed, nil for a Goexit.
 func (p *Promise[T]) Unwound(recovered any) {
-	var zero T
-	if recovered == nil {
-		p.Settle(zero, ErrGoexit)
-		return
+	err := ErrGoexit
+	defer func() { // a hook of OnPanic may end this goroutine
+		var zero T
+		p.Settle(zero, err)
+	}()
+	if recovered != nil {
+		err = Recovered(recovered)
 	}
-	p.Settle(zero, Recovered(recovered))
 }
 
 // Settle ends the result unless it has ended; it reports whether it did. Work

@@ -1,8 +1,8 @@
 package eventual
 
 import (
+	"container/list"
 	"errors"
-	"slices"
 	"sync"
 )
 
@@ -22,8 +22,8 @@ type Queue[T any] struct {
 	Backlog int // callers that may wait; 0: any number. Not to be changed after first use
 
 	mu      sync.Mutex // guards what follows; no Deferred is fired under it
-	values  []T
-	waiting []*Deferred[T]
+	values  list.List  // of T
+	waiting waitList[T]
 }
 
 // Put hands v to the first who waits, or keeps it. It returns [ErrQueueOverflow]
@@ -31,16 +31,15 @@ type Queue[T any] struct {
 func (q *Queue[T]) Put(v T) error {
 	for {
 		q.mu.Lock()
-		if len(q.waiting) == 0 {
+		next := q.waiting.first()
+		if next == nil {
 			defer q.mu.Unlock()
-			if q.Size > 0 && len(q.values) >= q.Size {
+			if q.Size > 0 && q.values.Len() >= q.Size {
 				return ErrQueueOverflow
 			}
-			q.values = append(q.values, v)
+			q.values.PushBack(v)
 			return nil
 		}
-		next := q.waiting[0]
-		q.waiting = slices.Delete(q.waiting, 0, 1)
 		q.mu.Unlock()
 		if next.give(v) {
 			return nil
@@ -54,24 +53,12 @@ func (q *Queue[T]) Put(v T) error {
 func (q *Queue[T]) Get() *Deferred[T] {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.values) > 0 {
-		v := q.values[0]
-		q.values = slices.Delete(q.values, 0, 1)
+	if front := q.values.Front(); front != nil {
+		v, _ := q.values.Remove(front).(T) // a nil of an interface type is no T to the assertion
 		return Succeed(v)
 	}
-	if q.Backlog > 0 && len(q.waiting) >= q.Backlog {
+	if q.Backlog > 0 && q.waiting.ds.Len() >= q.Backlog {
 		return Fail[T](ErrQueueUnderflow)
 	}
-	d := NewDeferred(q.leave)
-	q.waiting = append(q.waiting, d)
-	return d
-}
-
-// leave is the canceller of one who waits.
-func (q *Queue[T]) leave(d *Deferred[T]) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if i := slices.Index(q.waiting, d); i >= 0 {
-		q.waiting = slices.Delete(q.waiting, i, i+1)
-	}
+	return q.waiting.join(&q.mu)
 }

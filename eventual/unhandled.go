@@ -36,7 +36,7 @@ func (e *UnhandledError) Unwrap() error { return e.Err }
 // without one, such failures are logged through slog's default logger.
 //
 // A failed Result is reported once, when it has become garbage, on a goroutine
-// of the runtime's, so f must not block. Looking at it means that Wait,
+// of its own, which ends when f returns. Looking at it means that Wait,
 // WaitContext or Peek returned it or that a combinator consumed it. A result
 // that its holder cancelled is not reported. The failure of a Deferred is looked
 // at by an errback.
@@ -67,7 +67,7 @@ func (c *core) failLocked(err error) {
 			c.failure.component = life.component
 		}
 	}
-	runtime.AddCleanup(c, (*failure).report, c.failure)
+	runtime.AddCleanup(c, (*failure).collected, c.failure)
 }
 
 // watchedLocked reports whether somebody is parked on the result: they will see
@@ -89,6 +89,14 @@ func (r *Result[T]) Abandon() { r.onDone(r.reportFailure) }
 func (c *core) reportFailure() {
 	if c.failure != nil {
 		c.failure.report()
+	}
+}
+
+// collected is called by the runtime when what failed has become garbage, on the
+// goroutine of all cleanups: a hook must neither hold it up nor end it.
+func (f *failure) collected() {
+	if !f.seen.Load() {
+		go f.report() // ends when the hook returns
 	}
 }
 

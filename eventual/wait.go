@@ -2,6 +2,7 @@ package eventual
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -72,6 +73,9 @@ func (c *core) waitContext(ctx context.Context) error {
 	if c.isDone() {
 		return nil
 	}
+	if ctx == nil {
+		return errWaitNil
+	}
 	if ctx.Err() != nil {
 		return waitEnded(ctx)
 	}
@@ -106,6 +110,8 @@ func (c *core) waitContext(ctx context.Context) error {
 	w.giveBack(id)
 	return err
 }
+
+var errWaitNil = errors.New("eventual: WaitContext: nil ctx")
 
 // beforePark asks the goroutine's hook for leave to wait for c. Most goroutines
 // have none, and then nothing of c is looked at.

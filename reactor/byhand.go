@@ -15,8 +15,9 @@ func init() { byhand.New = newByHand }
 // handDriven is a reactor without a loop, for package reactortest: whoever pumps
 // it has the loop's turn, on a clock that stands still until it is moved.
 type handDriven struct {
-	r   *Reactor
-	now atomic.Int64 // on the reactor's clock
+	r     *Reactor
+	now   atomic.Int64 // on the reactor's clock
+	ended bool         // teardown has finished
 }
 
 func newByHand(name string, log *slog.Logger) (any, byhand.Driver) {
@@ -34,6 +35,10 @@ func newByHand(name string, log *slog.Logger) (any, byhand.Driver) {
 // does what it does anywhere else.
 func (h *handDriven) Pump() int {
 	r := h.r
+	if r.onLoop() {
+		r.log().Error("reactor: pumped by its own callback, which does nothing", "reactor", r.cfg.Name)
+		return 0
+	}
 	id := park.Enter(refuseWaits{r})
 	r.loopID.Store(id)
 	defer func() {
@@ -47,6 +52,10 @@ func (h *handDriven) Pump() int {
 		r.attn.Or(attnTimer)
 	}
 	for !r.serve() {
+	}
+	if r.loop.stopping && !h.ended {
+		h.ended = true
+		r.finished()
 	}
 	return int(r.callbacks.Load() - before)
 }
@@ -63,10 +72,11 @@ func (h *handDriven) Stop() error {
 	case <-h.r.done:
 	default:
 		h.r.beginStop(context.Background())
-		if !h.r.loop.stopping {
+		if !h.ended {
+			h.ended = true
 			h.r.serveAll() // what the shutdown needs of the loop, until it ends it
 		}
 		<-h.r.done
 	}
-	return h.r.Stop(context.Background())
+	return h.r.shutdownError()
 }

@@ -43,7 +43,7 @@ type inline[T any] struct {
 func (j *inline[T]) run() {
 	ctx, ok := j.Begin()
 	if !ok {
-		j.fn = nil
+		j.drop()
 		return
 	}
 	j.co.ctx = ctx
@@ -56,7 +56,14 @@ func (j *inline[T]) body() {
 	j.fn = nil
 }
 
-func (j *inline[T]) abort(cause error)            { j.Refuse(cause) }
+func (j *inline[T]) abort(cause error) {
+	j.Refuse(cause)
+	j.drop()
+}
+
+// drop lets go of what a result that is kept has no use for.
+func (j *inline[T]) drop() { j.fn, j.co.parent = nil, nil }
+
 func (j *inline[T]) unwind(cause error)           { j.Abort(cause) }
 func (j *inline[T]) Lifetime() *eventual.Lifetime { return j.co.r.life }
 func (j *inline[T]) Func() uintptr                { return funcname.PC(j.fn) }
@@ -167,6 +174,7 @@ func (r *Reactor) resume(co *Co) {
 func (r *Reactor) endedCoroutine(co *Co) {
 	if co.unwatch != nil {
 		co.unwatch()
+		co.unwatch = nil // it holds the caller's ctx
 	}
 	cs := &r.loop.coroutines
 	last := len(cs.live) - 1

@@ -30,14 +30,15 @@ var errNilDeferred = errors.New("reactor: RunDeferred: the function returned a n
 type deferredJob[T any] struct {
 	eventual.Promise[T]
 	r       *Reactor
-	fn      func(context.Context) *eventual.Deferred[T]
-	d       *eventual.Deferred[T] // owned by whoever has the loop's turn; nil until fn returned
-	unwatch func() bool           // from ctx, which the job outlives on the loop
+	fn      func(context.Context) *eventual.Deferred[T] // dropped when it ran
+	pc      uintptr                                     // of fn, once that is dropped
+	unwatch func() bool                                 // from ctx; nil again when the Deferred has fired
 }
 
 func (j *deferredJob[T]) run() {
 	ctx, ok := j.Begin()
 	if !ok {
+		j.fn = nil
 		return
 	}
 	returned := false
@@ -46,7 +47,9 @@ func (j *deferredJob[T]) run() {
 			j.Unwound(recover())
 		}
 	}()
-	d := j.fn(ctx)
+	fn := j.fn
+	j.fn, j.pc = nil, j.Func()
+	d := fn(ctx)
 	returned = true
 	if d == nil {
 		var zero T
@@ -58,43 +61,55 @@ func (j *deferredJob[T]) run() {
 
 // watch settles the result when d has fired.
 func (j *deferredJob[T]) watch(ctx context.Context, d *eventual.Deferred[T]) {
-	j.d = d
-	if !j.r.live.add(liveDeferred[T]{j}) {
-		j.unwind(j.r.errStopped)
+	live := liveDeferred[T]{j, d}
+	if !j.r.live.add(live) {
+		live.abort(j.r.errStopped)
 		return
 	}
 	if ctx.Done() != nil {
-		j.unwatch = context.AfterFunc(ctx, func() { j.r.post(cancelDeferred[T]{j}) })
+		j.unwatch = context.AfterFunc(ctx, func() { j.r.post(cancelDeferred[T]{d}) })
 	}
 	d.AddBoth(func(v T, err error) (T, error) {
-		j.r.live.remove(liveDeferred[T]{j})
+		j.r.live.remove(live)
 		if j.unwatch != nil {
 			j.unwatch()
+			j.unwatch = nil
 		}
 		j.Settle(v, err)
 		return v, nil // the result has the failure now
 	})
 }
 
-func (j *deferredJob[T]) abort(cause error)            { j.Refuse(cause) }
-func (j *deferredJob[T]) Lifetime() *eventual.Lifetime { return j.r.life }
-func (j *deferredJob[T]) Func() uintptr                { return funcname.PC(j.fn) }
-
-// unwind ends a job whose Deferred is pending when r stops.
-func (j *deferredJob[T]) unwind(cause error) {
-	j.Abort(cause)
-	j.d.Cancel()
+func (j *deferredJob[T]) abort(cause error) {
+	j.Refuse(cause)
+	j.fn = nil
 }
 
-// liveDeferred is a deferredJob among the work that r's stop ends.
-type liveDeferred[T any] struct{ j *deferredJob[T] }
+func (j *deferredJob[T]) Lifetime() *eventual.Lifetime { return j.r.life }
 
-func (l liveDeferred[T]) abort(cause error) { l.j.unwind(cause) }
+func (j *deferredJob[T]) Func() uintptr {
+	if j.fn != nil {
+		return funcname.PC(j.fn)
+	}
+	return j.pc
+}
+
+// liveDeferred is a deferredJob whose Deferred is pending, among the work that r's
+// stop ends.
+type liveDeferred[T any] struct {
+	j *deferredJob[T]
+	d *eventual.Deferred[T]
+}
+
+func (l liveDeferred[T]) abort(cause error) {
+	defer l.d.Cancel() // also when whom the result tells ends this goroutine
+	l.j.Abort(cause)
+}
 
 // cancelDeferred is a cancel on its way to the loop, where cancellers run.
-type cancelDeferred[T any] struct{ j *deferredJob[T] }
+type cancelDeferred[T any] struct{ d *eventual.Deferred[T] }
 
-func (c cancelDeferred[T]) run()      { c.j.d.Cancel() }
+func (c cancelDeferred[T]) run()      { c.d.Cancel() }
 func (cancelDeferred[T]) abort(error) {}
 
 // Deferred returns a Deferred that fires with the outcome of res, on the
@@ -102,6 +117,9 @@ func (cancelDeferred[T]) abort(error) {}
 // cancels res. If r has stopped when res ends, it fails with
 // [eventual.ErrStopped], on the goroutine that ended res.
 func Deferred[T any](r *Reactor, res *eventual.Result[T]) *eventual.Deferred[T] {
+	if r == nil || res == nil {
+		return eventual.Fail[T](errors.New("reactor: Deferred: nil reactor or result"))
+	}
 	d := eventual.NewDeferred(func(*eventual.Deferred[T]) { res.Cancel() })
 	res.OnDone(func() {
 		w := handOver[T]{d, res}

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -46,11 +47,15 @@ func (r *Reactor) later(d time.Duration, t task) *DelayedCall {
 
 // deadline is d from now on the reactor's clock, without overflow.
 func (r *Reactor) deadline(d time.Duration) time.Duration {
-	now := r.clock()
-	if when := now + max(d, 0); when >= now {
-		return when
+	return after(r.clock(), max(d, 0))
+}
+
+// after is d after when, which is not negative, within what the clock can show.
+func after(when, d time.Duration) time.Duration {
+	if d > math.MaxInt64-when {
+		return math.MaxInt64
 	}
-	return 1<<63 - 1
+	return max(when+d, 0)
 }
 
 // Cancel prevents the call. It reports false if the call has run, is running or
@@ -84,7 +89,7 @@ func (c *DelayedCall) Reset(d time.Duration) bool {
 // Delay moves the call by d, which may be negative, from where it stands. It
 // reports false if there is nothing left to move.
 func (c *DelayedCall) Delay(d time.Duration) bool {
-	return c.move(func(when time.Duration) time.Duration { return max(when+d, 0) })
+	return c.move(func(when time.Duration) time.Duration { return after(when, d) })
 }
 
 func (c *DelayedCall) move(to func(time.Duration) time.Duration) bool {

@@ -31,11 +31,19 @@ func (s *liveSet) remove(w aborter) {
 }
 
 func (s *liveSet) abortAll(cause error) {
-	s.mu.Lock()
-	works := s.works
-	s.works, s.over = make(map[aborter]struct{}), true
-	s.mu.Unlock()
-	for w := range works {
+	for w := s.take(); w != nil; w = s.take() {
 		w.abort(cause)
 	}
+}
+
+// take takes any one out, and lets nothing in any more.
+func (s *liveSet) take() aborter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	for w := range s.works {
+		delete(s.works, w)
+		return w
+	}
+	return nil
 }

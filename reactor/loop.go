@@ -23,6 +23,10 @@ const attnUrgent = attnTimer | attnMark | attnStop
 // timersPerTurn bounds how many due timers run before a call gets its turn.
 const timersPerTurn = 64
 
+// publishEvery is how many callbacks may have run before Stats knows of them,
+// give or take a batch.
+const publishEvery = 256
+
 // loopState belongs to the goroutine that has the loop's turn: the loop itself or
 // the coroutine that it has switched to.
 type loopState struct {
@@ -30,6 +34,7 @@ type loopState struct {
 	next       int
 	current    task   // that runs, or ran last
 	local      []task // submitted by callbacks on the loop's own goroutine
+	doomed     []task // teardown has to abort
 	ran        uint64 // callbacks since the last publish
 	stopping   bool   // callbacks may submit no more
 	once       bool   // return when there is nothing to do, instead of sleeping
@@ -118,17 +123,17 @@ func (r *Reactor) serve() (stopped bool) {
 			r.attn.And(^attnLocal)
 		}
 		l.ran++
-		if trace.IsEnabled() {
-			r.traced(t)
-		} else {
-			t.run()
-		}
+		r.runTask(t)
 	}
 }
 
-// publishEvery is how many callbacks a loop that does not sleep counts for itself
-// before it tells.
-const publishEvery = 256
+func (r *Reactor) runTask(t task) {
+	if trace.IsEnabled() {
+		r.traced(t)
+	} else {
+		t.run()
+	}
+}
 
 // refill makes all that waits the new batch: what others submitted, then what
 // callbacks submitted, so that neither can starve the other.

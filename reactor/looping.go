@@ -95,7 +95,9 @@ func (l *LoopingCall) check(ctx context.Context, interval time.Duration) error {
 func (l *LoopingCall) Stop() { l.tell(func(run *loopRun) { run.stopped = true }) }
 
 // Reset has the next run come one interval from now, and the phase with it.
-func (l *LoopingCall) Reset() { l.tell(func(run *loopRun) { run.reset = true }) }
+func (l *LoopingCall) Reset() {
+	l.tell(func(run *loopRun) { run.start, run.last, run.reset = l.r.clock(), 0, true })
+}
 
 // tell changes the run in progress on the loop, and wakes it if it waits for the
 // next run.
@@ -134,7 +136,7 @@ type loopRun struct {
 	fails   int           // in a row
 	waiting bool          // for the next run, and nothing else
 	stopped bool
-	reset   bool
+	reset   bool // start was moved, and the next run with it
 }
 
 func (run *loopRun) ended() {
@@ -148,7 +150,10 @@ func (run *loopRun) ended() {
 func (run *loopRun) loop(co *Co) (struct{}, error) {
 	// The loop is over when this returns, not only when its result is told.
 	defer run.ended()
-	run.co, run.start = co, co.r.clock()
+	if run.stopped { // before it began
+		return struct{}{}, nil
+	}
+	run.co, run.start, run.reset = co, co.r.clock(), false
 	if run.now {
 		run.last = -1
 	} else if err := run.wait(run.interval, false); err != nil || run.stopped {
@@ -208,10 +213,13 @@ func (run *loopRun) next() time.Duration {
 	return run.interval - sinceStart%run.interval
 }
 
-// wait sleeps, as long as it takes, until the next run: a reset begins the
-// interval anew, a stop ends it.
+// wait sleeps, as long as it takes, until the next run: a reset, also one during
+// the run before, begins the interval anew; a stop ends it.
 func (run *loopRun) wait(d time.Duration, jittered bool) error {
 	for {
+		if run.reset {
+			run.reset, d = false, run.next()
+		}
 		if jittered {
 			d += jitter(run.l.o.Jitter, run.interval)
 		}
@@ -227,12 +235,7 @@ func (run *loopRun) wait(d time.Duration, jittered bool) error {
 		if run.stopped {
 			return nil
 		}
-		if run.reset {
-			run.reset, run.start, run.last = false, run.co.r.clock(), 0
-			d = run.interval
-			continue
-		}
-		if err != nil || slept {
+		if err != nil || slept && !run.reset {
 			return err
 		}
 	}

@@ -167,6 +167,36 @@ func TestLoopingCall_R08_Reset(t *testing.T) {
 	k.want(t, []int{0, 10, 24, 34}, []int{1, 1, 1, 1})
 }
 
+func TestLoopingCall_R08_ResetInsideTheCall(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, after time.Duration // the reset
+		want          []int
+	}{
+		"at once":             {0, 0, []int{0, 10, 20, 30}},
+		"and it goes on":      {0, 3 * time.Second, []int{0, 10, 20, 30}},
+		"late":                {4 * time.Second, 3 * time.Second, []int{0, 14, 24, 34}},
+		"over the next run":   {0, 13 * time.Second, []int{0, 20, 30}},
+		"a whole run too far": {5 * time.Second, 13 * time.Second, []int{0, 25, 35}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newTicks(t, reactor.LoopOptions{}, nil)
+			k.body = func(tick *reactor.Tick) error {
+				if len(k.at) > 1 {
+					return nil
+				}
+				if err := tick.Sleep(c.before); err != nil {
+					return err
+				}
+				k.l.Reset()
+				return tick.Sleep(c.after)
+			}
+			k.l.Start(t.Context(), 10*time.Second, true)
+			k.Advance(35 * time.Second)
+			k.want(t, c.want, nil)
+		})
+	}
+}
+
 func TestLoopingCall_BackOff(t *testing.T) {
 	var told []string
 	fail := true

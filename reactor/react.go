@@ -46,6 +46,7 @@ func React(fn func(ctx context.Context, r *Reactor) error) (exitCode int) {
 	defer unregister()
 	context.AfterFunc(ctx, unregister)
 	r.Start()
+	defer func() { _ = r.Stop(context.Background()) }() // should fn end the goroutine
 	err := reactMain(ctx, r, fn)
 	if stopErr := r.Stop(context.Background()); err == nil {
 		err = stopErr

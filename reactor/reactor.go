@@ -52,11 +52,13 @@ type Reactor struct {
 	_      cacheLines
 	timers timers
 
-	mu       sync.Mutex // guards what follows; nothing is called under it
-	state    int32
-	triggers [phases][]*trigger
-	stopErr  error
-	ended    chan struct{} // closed when the loop has ended; nil if it never ran
+	mu          sync.Mutex // guards what follows; nothing is called under it
+	state       int32
+	triggers    [phases][]*trigger
+	stopErr     error
+	inTrigger   []*triggerRun // that run, also when nobody waits for them any more
+	begunPhases Phase         // of the shutdown: those below it
+	ended       chan struct{} // closed when the loop has ended; nil if it never ran
 
 	live      liveSet
 	watchdog  watchdog
@@ -108,9 +110,11 @@ func (r *Reactor) Start() {
 	}
 }
 
-// Run runs the loop on the calling goroutine until Stop was called, by whomever,
-// or ctx is done, which begins a shutdown that Config.StopTimeout bounds. It
-// returns the shutdown's error. The goroutine must not be locked to its thread.
+// Run runs the loop until Stop was called, by whomever, or ctx is done, which
+// begins a shutdown that Config.StopTimeout bounds. It returns when the reactor
+// has stopped, with the shutdown's error. The loop has a goroutine of its own all
+// the same, so that runtime.Goexit in a callback does not end the caller's, which
+// may be locked to its thread.
 func (r *Reactor) Run(ctx context.Context) error {
 	if ctx == nil {
 		return fmt.Errorf("%s: Run: nil ctx", r.component)
@@ -120,11 +124,9 @@ func (r *Reactor) Run(ctx context.Context) error {
 	}
 	detach := context.AfterFunc(ctx, func() { r.beginStop(context.Background()) })
 	defer detach()
-	r.serveAll()
+	go r.serveAll() // ended by Stop
 	<-r.done
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.stopErr
+	return r.shutdownError()
 }
 
 // begin takes the reactor from created to running.

@@ -76,6 +76,8 @@ func DeferLater[T any](ctx context.Context, r *Reactor, d time.Duration, fn func
 
 func (r *Reactor) check(op string, noCtx, noFn bool) error {
 	switch {
+	case r == nil:
+		return fmt.Errorf("reactor: %s: nil reactor", op)
 	case noCtx:
 		return fmt.Errorf("%s: %s: nil ctx", r.component, op)
 	case noFn:
@@ -112,7 +114,12 @@ func (j *job[T]) run() {
 	j.fn = nil // the result may be kept for long; the function's variables need not be
 }
 
-func (j *job[T]) abort(cause error)            { j.Refuse(cause) }
+// abort is called where nobody can run j any more.
+func (j *job[T]) abort(cause error) {
+	j.Refuse(cause)
+	j.fn = nil
+}
+
 func (j *job[T]) Lifetime() *eventual.Lifetime { return j.r.life }
 func (j *job[T]) Func() uintptr                { return funcname.PC(j.fn) }
 
@@ -125,6 +132,9 @@ type delayedJob[T any] struct {
 // Cancel takes the call out of the heap too, which holds ctx and fn otherwise
 // until their time comes.
 func (j *delayedJob[T]) Cancel() {
-	j.call.Cancel()
+	taken := j.call.Cancel()
 	j.Promise.Cancel()
+	if taken { // nobody else comes to it any more
+		j.fn = nil
+	}
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/funcname"
+	"github.com/trestle-go/trestle/internal/goroutine"
 	"github.com/trestle-go/trestle/internal/park"
 )
 
@@ -37,11 +39,19 @@ func (p Phase) String() string {
 
 type trigger struct{ f func(context.Context) error }
 
+// triggerRun is a trigger that runs.
+type triggerRun struct {
+	*trigger
+	phase     Phase
+	begun     time.Duration
+	goroutine int64
+}
+
 // OnShutdown has f called in phase p of the shutdown, one function after the
 // other, on a goroutine that is not the reactor's: f may block, within the ctx it
 // is given, and delays the rest until it returns. Its error or panic is logged
 // and joined to what Stop returns; the others run all the same. remove takes it
-// back.
+// back. Once phase p has begun it is too late for f, which is logged.
 func (r *Reactor) OnShutdown(p Phase, f func(ctx context.Context) error) (remove func()) {
 	if p < 0 || p >= phases || f == nil {
 		r.log().Error("reactor: OnShutdown: bad argument", "reactor", r.cfg.Name, "phase", p.String(), "nil function", f == nil)
@@ -49,8 +59,14 @@ func (r *Reactor) OnShutdown(p Phase, f func(ctx context.Context) error) (remove
 	}
 	t := &trigger{f}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.triggers[p] = append(r.triggers[p], t)
+	late := p < r.begunPhases
+	if !late {
+		r.triggers[p] = append(r.triggers[p], t)
+	}
+	r.mu.Unlock()
+	if late {
+		r.log().Error("reactor: OnShutdown after that phase has begun: it will not be called", "reactor", r.cfg.Name, "phase", p.String(), "call", funcname.Describe(funcname.PC(f)))
+	}
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -85,6 +101,11 @@ func (r *Reactor) Stop(ctx context.Context) error {
 			return r.giveUp()
 		}
 	}
+	return r.shutdownError()
+}
+
+// shutdownError is what went wrong, once r has stopped.
+func (r *Reactor) shutdownError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stopErr
@@ -139,8 +160,12 @@ type triggerGoroutine struct{ r *Reactor }
 func (triggerGoroutine) BeforePark(any) (func(), error) { return nil, nil }
 
 // inside reports whether the calling goroutine is the loop's, that of a coroutine
-// on it, or that of a trigger: one that the shutdown waits for.
+// on it, or that of a trigger: one that the shutdown waits for. A reactor driven
+// by hand has no other.
 func (r *Reactor) inside() bool {
+	if r.hand != nil {
+		return true
+	}
 	switch h := park.Current(park.ID()).(type) {
 	case refuseWaits:
 		return h.r == r
@@ -162,24 +187,41 @@ func (r *Reactor) refuse() {
 func (r *Reactor) runTriggers(ctx context.Context, p Phase) (errs []error) {
 	r.mu.Lock()
 	triggers := slices.Clone(r.triggers[p])
+	r.begunPhases = p + 1
 	r.mu.Unlock()
 	if p == Before {
 		slices.Reverse(triggers)
 	}
 	for _, t := range triggers {
-		// On a goroutine of its own: a trigger that ignores ctx cannot keep the
-		// reactor from stopping. It ends when the trigger does.
-		_, err := eventual.Go(ctx, func(ctx context.Context) (struct{}, error) {
-			defer park.Leave(park.Enter(triggerGoroutine{r}))
-			return struct{}{}, t.f(ctx)
-		}).WaitContext(ctx)
-		if err != nil {
+		if err := r.runTrigger(ctx, p, t); err != nil {
 			err = fmt.Errorf("%s: shutdown trigger %s, phase %v: %w", r.component, funcname.Describe(funcname.PC(t.f)), p, err)
 			r.log().Error("reactor: shutdown trigger failed", "reactor", r.cfg.Name, "phase", p.String(), "error", err)
 			errs = append(errs, err)
 		}
 	}
 	return errs
+}
+
+// runTrigger runs t on a goroutine of its own: one that ignores ctx cannot keep
+// the reactor from stopping. The goroutine ends when t does.
+func (r *Reactor) runTrigger(ctx context.Context, p Phase, t *trigger) error {
+	_, err := eventual.Go(ctx, func(ctx context.Context) (struct{}, error) {
+		id := park.Enter(triggerGoroutine{r})
+		defer park.Leave(id)
+		run := &triggerRun{trigger: t, phase: p, begun: r.clock(), goroutine: id}
+		r.mu.Lock()
+		r.inTrigger = append(r.inTrigger, run)
+		r.mu.Unlock()
+		defer r.endedTrigger(run)
+		return struct{}{}, t.f(ctx)
+	}).WaitContext(ctx)
+	return err
+}
+
+func (r *Reactor) endedTrigger(run *triggerRun) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inTrigger = slices.DeleteFunc(r.inTrigger, func(o *triggerRun) bool { return o == run })
 }
 
 // finished is the last thing that the loop does.
@@ -190,16 +232,23 @@ func (r *Reactor) finished() {
 }
 
 // teardown ends everything that is pending. It runs where the loop has its turn,
-// or on the shutdown's goroutine when there never was a loop.
+// or on the shutdown's goroutine when there never was a loop. A function that is
+// told may end the goroutine; the next one then goes on where this one was, which
+// is why what is left to do is in r and l and nowhere else.
 func (r *Reactor) teardown() {
 	l := &r.loop
 	l.stopping = true
 	r.stopWatchdog()
-	r.abortAll(l.batch[l.next:])
-	r.abortAll(r.swap(l.local))
+	before := len(l.doomed)
+	l.doomed = append(l.doomed, l.batch[l.next:]...) // before swap clears it
+	l.doomed = append(l.doomed, r.swap(l.local)...)
 	r.swap(nil)
 	l.batch, l.local, l.next, l.current = nil, nil, 0, nil
-	for _, t := range r.stopTimers() {
+	r.reportDropped(l.doomed[before:])
+	l.doomed = append(l.doomed, r.stopTimers()...)
+	for len(l.doomed) > 0 {
+		t := l.doomed[0]
+		l.doomed[0], l.doomed = nil, l.doomed[1:]
 		t.abort(r.errStopped)
 	}
 	r.unwindCoroutines()
@@ -207,17 +256,14 @@ func (r *Reactor) teardown() {
 	r.publish()
 }
 
-// abortAll ends tasks that will not run. Calls have no result to say so in.
-func (r *Reactor) abortAll(tasks []task) {
+// reportDropped tells of calls that will not run: they have no result to say so
+// in.
+func (r *Reactor) reportDropped(tasks []task) {
 	dropped := 0
 	for _, t := range tasks {
-		if t == nil {
-			continue
-		}
 		if _, ok := t.(call); ok {
 			dropped++
 		}
-		t.abort(r.errStopped)
 	}
 	if dropped > 0 {
 		r.log().Warn("reactor: stopped before all calls ran", "reactor", r.cfg.Name, "dropped", dropped)
@@ -230,14 +276,30 @@ func (r *Reactor) giveUp() error {
 		r.inbox.mu.Lock()
 		waiting := slices.Concat(r.inbox.taken, r.inbox.tasks)
 		r.inbox.mu.Unlock()
-		for _, t := range waiting { // teardown comes to them again, which changes nothing
-			t.abort(r.errStopped)
+		for _, t := range waiting { // teardown comes to them again, on the loop, which changes nothing
+			if work, ok := t.(interface{ Refuse(cause error) bool }); ok {
+				work.Refuse(r.errStopped)
+			}
 		}
 	}
-	stack := r.stack()
-	return &eventual.StopError{Component: r.component, Running: []eventual.Running{{
-		Name:  "callback",
-		Age:   r.meter.awakeFor(r.clock()),
-		Stack: stack,
-	}}}
+	return &eventual.StopError{Component: r.component, Running: r.stillRunning()}
+}
+
+func (r *Reactor) stillRunning() []eventual.Running {
+	r.mu.Lock()
+	triggers := slices.Clone(r.inTrigger)
+	r.mu.Unlock()
+	var all []eventual.Running
+	for _, t := range triggers {
+		all = append(all, eventual.Running{
+			Name:      "shutdown trigger of phase " + t.phase.String(),
+			Age:       r.clock() - t.begun,
+			Submitted: funcname.Describe(funcname.PC(t.f)),
+			Stack:     goroutine.Stack(t.goroutine),
+		})
+	}
+	if age := r.meter.awakeFor(r.clock()); age > 0 || len(all) == 0 {
+		all = append(all, eventual.Running{Name: "callback", Age: age, Stack: r.stack()})
+	}
+	return all
 }

@@ -16,7 +16,7 @@ type Stats struct {
 	QueuedMax  int               // the most that ever waited at once
 	Lag        histogram.Summary // from when work was due until it began: every timer, and the first call of every sixteenth batch
 	Busy       float64           // share of the time since Start in which the loop was not asleep, 0 to 1
-	Callbacks  uint64            // calls and timers run, as of when the loop last slept
+	Callbacks  uint64            // calls and timers run, as of when the loop last slept or ended a batch
 	Timers     int               // delayed calls still to come
 	Coroutines int               // that have begun and not ended
 	Stalls     uint64            // callbacks that held the loop longer than Config.StallThreshold

@@ -121,7 +121,7 @@ func (r *Reactor) runTimers() {
 		r.lag.Record(read - when)
 		r.loop.ran++
 		r.loop.current = what
-		what.run()
+		r.runTask(what)
 	}
 	t.mu.Lock()
 	due := r.armLocked()

@@ -22,8 +22,10 @@
 //
 //   - Never more than Max jobs run at once. A slot is given back when a job has
 //     really ended, not when its caller stopped waiting. A job that waits for a
-//     result lends its slot meanwhile, so jobs may wait for jobs of the same pool.
-//   - Jobs begin in the order in which they were accepted.
+//     result lends its slot meanwhile, so jobs may wait for jobs of the same pool;
+//     what it waits for goes first, and the wait ends once it has a slot again.
+//   - Jobs begin in the order in which they were accepted, give or take the few that
+//     a worker takes at once when many wait.
 //   - A job whose ctx has ended, or whose result was cancelled, is not begun.
 //   - A panic or runtime.Goexit becomes the error of the result; the pool goes on.
 //   - Stop runs what was accepted, within its ctx, and says what it could not end.

@@ -7,28 +7,56 @@ package threadpool
 type workerHook struct{ w *worker }
 
 // BeforePark is called on the worker's own goroutine.
-func (h workerHook) BeforePark(any) (resume func(), err error) {
-	h.w.lend()
+func (h workerHook) BeforePark(awaited any) (resume func(), err error) {
+	if !h.w.lend(awaited) {
+		return nil, nil
+	}
 	return h.w.regain, nil
 }
 
-// lend gives the worker's slot, and what it has not begun, to others.
-func (w *worker) lend() {
+// lend gives the worker's slot, and what it has not begun, to others. It reports
+// false if there is no job that waits: in OnThreadStop there is no slot, and for
+// OnThreadStart one worker after the other would be started, to wait in it too.
+func (w *worker) lend(awaited any) bool {
+	w.mu.Lock()
+	works := w.current != nil
+	w.mu.Unlock()
+	if !works {
+		return false
+	}
 	p := w.p
 	p.mu.Lock()
 	p.queue.putBack(w.giveBack())
+	p.hurryLocked(w, awaited)
 	p.releaseLocked(w)
-	p.lent++
-	wake := p.handOnLocked()
+	p.lent.Add(1)
+	wake := p.feedLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
+	return true
+}
+
+// hurryLocked lets what w waits for go first: the awaited job, and all that w has
+// submitted since it began, one of which a combinator may wait for. Otherwise a
+// thousand jobs that each wait for another one would all begin, and wait, before
+// the first of the others had its turn.
+func (p *Pool) hurryLocked(w *worker, awaited any) {
+	n := int(min(p.queue.pushed-w.since, uint64(p.queue.len())))
+	t, _ := awaited.(task)
+	if of, ok := awaited.(interface{ pool() *Pool }); ok && of.pool() == p {
+		n = max(n, p.queue.find(t))
+	}
+	if n > 0 {
+		id := w.id // written before the worker's first job
+		p.queue.hurry(n, func(e entry) bool { return e.by == id || e.task == t })
+	}
 }
 
 // regain waits for a slot, before anybody who only looks for a job.
 func (w *worker) regain() {
 	p := w.p
 	p.mu.Lock()
-	p.lent--
+	p.lent.Add(-1)
 	if p.slots < p.max {
 		p.slots++
 		w.slot = true

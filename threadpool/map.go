@@ -2,6 +2,7 @@ package threadpool
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -12,8 +13,9 @@ import (
 // yielded, so seq may be endless. seq is run by the goroutine that ranges over
 // the result, which also waits there; it may be a worker of p.
 //
-// Leaving the loop early cancels what was begun. When ctx ends, what is left
-// fails with its cause, and Map ends.
+// Leaving the loop early cancels what was begun. When ctx ends, the next result that
+// is not there fails with its cause, and Map ends. A job that a full queue refuses
+// is a result that is ErrQueueFull.
 func Map[T, U any](ctx context.Context, p *Pool, seq iter.Seq[T], fn func(context.Context, T) (U, error)) iter.Seq2[U, error] {
 	return func(yield func(U, error) bool) {
 		if err := p.check("Map", ctx == nil, seq == nil || fn == nil); err != nil {
@@ -23,31 +25,49 @@ func Map[T, U any](ctx context.Context, p *Pool, seq iter.Seq[T], fn func(contex
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		next, stop := iter.Pull(seq)
-		defer stop()
-		var ahead []*eventual.Result[U] // the oldest in front
-		defer func() {
-			for _, r := range ahead {
-				r.Cancel()
-			}
-		}()
-		more := true
-		for {
-			for more && len(ahead) < p.window() {
-				var v T
-				if v, more = next(); more {
-					ahead = append(ahead, DeferToThread(ctx, p, func(ctx context.Context) (U, error) { return fn(ctx, v) }))
+		m := mapping[U]{ctx: ctx, yield: yield}
+		defer m.abandon()
+		for v := range seq {
+			m.ahead = append(m.ahead, DeferToThread(ctx, p, func(ctx context.Context) (U, error) { return fn(ctx, v) }))
+			for len(m.ahead) >= p.window() {
+				if !m.next() {
+					return
 				}
 			}
-			if len(ahead) == 0 {
-				return
-			}
-			u, err := ahead[0].WaitContext(ctx)
-			if ended := ctx.Err() != nil; !yield(u, err) || ended {
-				return
-			}
-			ahead = ahead[1:]
 		}
+		for len(m.ahead) > 0 && m.next() {
+		}
+	}
+}
+
+// mapping is a Map under way.
+type mapping[U any] struct {
+	ctx   context.Context
+	yield func(U, error) bool
+	ahead []*eventual.Result[U] // not yet yielded, the oldest in front
+}
+
+// next yields the oldest result; it reports whether there are to be more.
+func (m *mapping[U]) next() bool {
+	u, err := m.ahead[0].WaitContext(m.ctx)
+	if err == nil {
+		m.ahead[0] = nil
+		m.ahead = m.ahead[1:]
+		return m.yield(u, nil)
+	}
+	if m.ctx.Err() != nil && errors.Is(err, context.Cause(m.ctx)) {
+		m.yield(u, err)
+		return false
+	}
+	m.ahead = m.ahead[1:]
+	return m.yield(u, err)
+}
+
+// abandon cancels what is left, and looks at how it ends, since nobody else will.
+func (m *mapping[U]) abandon() {
+	for _, r := range m.ahead {
+		r.Cancel()
+		r.OnDone(func() { r.Peek() })
 	}
 }
 

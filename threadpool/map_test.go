@@ -3,21 +3,12 @@ package threadpool_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"runtime"
 	"slices"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"pgregory.net/rapid"
-
-	"github.com/trestle-go/trestle/eventual"
-	"github.com/trestle-go/trestle/internal/logtest"
 	"github.com/trestle-go/trestle/threadpool"
 )
 
@@ -111,237 +102,89 @@ func TestMap_FromAWorker(t *testing.T) {
 	}
 }
 
-func TestPool_SlowJobIsNamedWithItsStack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		log := new(logtest.Log)
-		p, err := threadpool.New(threadpool.Config{Max: 2, SlowJob: time.Second, Logger: log.Logger()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		res := threadpool.DeferToThread(context.Background(), p, dawdle)
-		_, _ = threadpool.DeferToThread(context.Background(), p, one).Wait(soon)
-		time.Sleep(10 * time.Second)
-		if n := strings.Count(log.String(), "runs long"); n != 1 || !strings.Contains(log.String(), "dawdle") {
-			t.Errorf("reported %d times:\n%s", n, log)
-		}
-		if s := p.Stats(); s.Slow != 1 {
-			t.Errorf("%d counted", s.Slow)
-		}
-		if _, err := res.Wait(time.Hour); err != nil {
-			t.Error(err)
-		}
-		if err := p.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func dawdle(context.Context) (int, error) {
-	time.Sleep(time.Minute)
-	return 0, nil
-}
-
-// TestPool_StateMachine runs random submissions, cancels, resizings and a stop
-// against a model that knows only what must hold: how many run, and that every
-// accepted job ends once.
-func TestPool_StateMachine(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		synctest.Test(t, func(t *testing.T) {
-			limit := rapid.IntRange(0, 3).Draw(rt, "limit")
-			size := rapid.IntRange(1, 4).Draw(rt, "max")
-			p, err := threadpool.New(threadpool.Config{Max: size, QueueLimit: limit, IdleTimeout: time.Second})
+// TestMap_EndOfItsCtxIsNotSilent: a loop that ends has had an error, or all.
+func TestMap_EndOfItsCtxIsNotSilent(t *testing.T) {
+	p := newPool(t, threadpool.Config{Max: 2})
+	for stopAt := range 5 {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		n, failed := 0, false
+		for v, err := range threadpool.Map(ctx, p, slices.Values([]int{0, 1, 2, 3, 4}), func(_ context.Context, n int) (int, error) { return n, nil }) {
 			if err != nil {
-				t.Fatal(err)
-			}
-			type submitted struct {
-				res     *eventual.Result[int]
-				release chan struct{}
-			}
-			var (
-				mu      sync.Mutex // guards now and ran
-				now     int
-				ran     int
-				jobs    []submitted
-				refused int
-			)
-			running := func() int {
-				synctest.Wait()
-				mu.Lock()
-				defer mu.Unlock()
-				return now
-			}
-			rt.Repeat(map[string]func(*rapid.T){
-				"submit": func(rt *rapid.T) {
-					how := rapid.IntRange(0, 2).Draw(rt, "how it ends")
-					j := submitted{release: make(chan struct{})}
-					j.res = threadpool.DeferToThread(context.Background(), p, func(ctx context.Context) (int, error) {
-						mu.Lock()
-						now++
-						ran++
-						mu.Unlock()
-						defer func() {
-							mu.Lock()
-							defer mu.Unlock()
-							now--
-						}()
-						<-j.release
-						switch how {
-						case 1:
-							panic("bang")
-						case 2:
-							runtime.Goexit()
-						}
-						return 1, nil
-					})
-					if _, err := j.res.Wait(0); errors.Is(err, threadpool.ErrQueueFull) {
-						refused++
-						if limit == 0 {
-							rt.Fatal("an unbounded queue is full")
-						}
-						return
-					}
-					jobs = append(jobs, j)
-				},
-				"release": func(rt *rapid.T) {
-					if len(jobs) > 0 {
-						i := rapid.IntRange(0, len(jobs)-1).Draw(rt, "which")
-						select {
-						case <-jobs[i].release:
-						default:
-							close(jobs[i].release)
-						}
-					}
-				},
-				"cancel": func(rt *rapid.T) {
-					if len(jobs) > 0 {
-						jobs[rapid.IntRange(0, len(jobs)-1).Draw(rt, "which")].res.Cancel()
-					}
-				},
-				"resize": func(rt *rapid.T) {
-					next := rapid.IntRange(1, 4).Draw(rt, "max")
-					if err := p.AdjustPoolSize(0, next); err != nil {
-						rt.Fatal(err)
-					}
-					if next < size { // those that run may go on
-						for _, j := range jobs {
-							select {
-							case <-j.release:
-							default:
-								close(j.release)
-							}
-						}
-					}
-					size = next
-				},
-				"pass time": func(*rapid.T) { time.Sleep(3 * time.Second) },
-				"": func(rt *rapid.T) {
-					if n := running(); n > size {
-						rt.Fatalf("%d run at Max %d", n, size)
-					}
-					pending := 0
-					for _, j := range jobs {
-						if _, done := j.res.Peek(); !done {
-							pending++
-						}
-					}
-					if n := running(); n < min(pending, size) {
-						rt.Fatalf("%d run, %d pending, Max %d", n, pending, size)
-					}
-				},
-			})
-			for _, j := range jobs {
-				select {
-				case <-j.release:
-				default:
-					close(j.release)
+				if failed = true; !errors.Is(err, errBoom) {
+					t.Errorf("%v", err)
 				}
+				continue
 			}
-			if err := p.Stop(context.Background()); err != nil {
-				t.Error(err)
+			if v != n {
+				t.Errorf("%d, want %d", v, n)
 			}
-			for _, j := range jobs {
-				if _, done := j.res.Peek(); !done {
-					t.Error("a job was lost")
-				}
+			if n++; v == stopAt {
+				cancel(errBoom)
 			}
-			if n := running(); n != 0 {
-				t.Errorf("%d run after Stop", n)
-			}
-		})
-	})
-}
-
-func TestPool_Stress(t *testing.T) {
-	p := newPool(t, threadpool.Config{Max: 4, IdleTimeout: time.Millisecond})
-	var now, most, sum atomic.Int64
-	var wg sync.WaitGroup
-	const each = 500
-	for g := range 8 {
-		wg.Go(func() {
-			for i := range each {
-				res := threadpool.DeferToThread(context.Background(), p, func(context.Context) (int, error) {
-					for n := now.Add(1); ; {
-						m := most.Load()
-						if n <= m || most.CompareAndSwap(m, n) {
-							break
-						}
-					}
-					defer now.Add(-1)
-					if i%50 == 0 {
-						runtime.Goexit()
-					}
-					return 1, nil
-				})
-				if i%7 == 0 {
-					res.Cancel()
-				}
-				if v, err := res.Wait(soon); err == nil {
-					sum.Add(int64(v))
-				} else if errors.Is(err, eventual.ErrTimeout) {
-					t.Error(err)
-				}
-				if g == 0 && i%20 == 0 {
-					_ = p.AdjustPoolSize(0, 1+i%4)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if most.Load() > 4 || now.Load() != 0 {
-		t.Errorf("%d at once, %d left", most.Load(), now.Load())
-	}
-	if s := p.Stats(); s.Succeeded != uint64(sum.Load()) {
-		t.Errorf("%d succeeded, %d counted", sum.Load(), s.Succeeded)
+		}
+		cancel(nil)
+		if n < 5 && !failed {
+			t.Errorf("stopped at %d: %d results and no error", stopAt, n)
+		}
 	}
 }
 
-func ExampleDeferToThread() {
-	pool, err := threadpool.New(threadpool.Config{Name: "files", Max: 8})
-	if err != nil {
-		fmt.Println(err)
-		return
+// TestMap_PanicsPass: of the sequence and of the loop's body, after which nothing
+// runs on.
+func TestMap_PanicsPass(t *testing.T) {
+	p := newPool(t, threadpool.Config{Max: 2})
+	wait := func(ctx context.Context, n int) (int, error) {
+		if n == 0 {
+			return 0, nil
+		}
+		<-ctx.Done()
+		return 0, ctx.Err()
 	}
-	defer pool.Stop(context.Background())
-
-	read := func(context.Context) (string, error) { return "contents", nil } // may block
-	fmt.Println(threadpool.DeferToThread(context.Background(), pool, read).Wait(time.Second))
-	// Output: contents <nil>
+	for name, run := range map[string]func(){
+		"sequence": func() {
+			for range threadpool.Map(context.Background(), p, func(yield func(int) bool) { yield(0); panic(errBoom) }, wait) {
+				continue
+			}
+		},
+		"body": func() {
+			taken := 0
+			for range threadpool.Map(context.Background(), p, numbers(&taken), wait) {
+				panic(errBoom)
+			}
+		},
+	} {
+		func() {
+			defer func() {
+				if v := recover(); v != errBoom {
+					t.Errorf("%s: %v", name, v)
+				}
+			}()
+			run()
+		}()
+		for s := p.Stats(); s.Busy+s.Queued > 0; s = p.Stats() {
+			runtime.Gosched()
+		}
+	}
 }
 
-func ExampleMap() {
-	pool, err := threadpool.New(threadpool.Config{Max: 2})
-	if err != nil {
-		fmt.Println(err)
-		return
+func TestMap_EmptyOneAndAFullQueue(t *testing.T) {
+	square := func(_ context.Context, n int) (int, error) { return n * n, nil }
+	for _, cfg := range []threadpool.Config{{Max: 1}, {Max: 4}, {Max: 4, QueueLimit: 1}, {Max: 1, LockOSThread: true}} {
+		p := newPool(t, cfg)
+		for _, n := range []int{0, 1, 100} {
+			got := 0
+			for v, err := range threadpool.Map(context.Background(), p, func(yield func(int) bool) {
+				for i := 0; i < n && yield(i); i++ {
+				}
+			}, square) {
+				if v != got*got || err != nil {
+					t.Errorf("%+v: %d of %d: %d, %v", cfg, got, n, v, err)
+				}
+				got++
+			}
+			if got != n {
+				t.Errorf("%+v: %d of %d", cfg, got, n)
+			}
+		}
 	}
-	defer pool.Stop(context.Background())
-
-	double := func(_ context.Context, n int) (int, error) { return 2 * n, nil }
-	for v, err := range threadpool.Map(context.Background(), pool, slices.Values([]int{1, 2, 3}), double) {
-		fmt.Println(v, err)
-	}
-	// Output:
-	// 2 <nil>
-	// 4 <nil>
-	// 6 <nil>
 }

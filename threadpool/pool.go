@@ -44,22 +44,22 @@ type Pool struct {
 	state     int
 	min, max  int
 	queue     queue
+	queuedMax int       // the most jobs that ever waited
 	senders   []*sender // that wait for room, the first in front
 	workers   map[*worker]struct{}
-	idle      []*worker   // parked, the last to park on top; they hold no slot
-	resuming  []*worker   // that wait for a slot to go on with after a wait, the first in front
-	slots     int         // held by workers that run, or look for, a job; never more than max
-	lingering int         // workers that hold one and found nothing; each looks again before it gives it up
-	lent      int         // workers that gave theirs while they wait
-	leaving   int         // workers that are ending
-	refusing  error       // why no worker can be had; nil if one can
-	alarm     *time.Timer // of the slow-job watch; nil unless it is set
+	idle      []*worker     // parked, the last to park on top; they hold no slot
+	resuming  []*worker     // that wait for a slot to go on with after a wait, the first in front
+	slots     int           // held by workers that run, or look for, a job; never more than max
+	coming    int           // of these, by workers that were sent for a job and have not looked
+	leaving   int           // workers that are ending
+	rescueAt  time.Duration // when to look again for workers that hold jobs up
+	sweepIn   int           // refusals until a full queue is searched for dead jobs again
+	alarm     *time.Timer   // of the slow-job watch; nil unless it is set
 
-	submitted uint64 // jobs, of which some are timed
-	retired   uint64 // what workers that are gone have succeeded with
-
-	sharing             atomic.Int32 // workers that hold jobs taken several at once and not begun
-	failed              atomic.Uint64
+	// Written with mu held.
+	lent                atomic.Int64 // workers that gave their slot while they wait
+	spare               atomic.Int64 // jobs that workers have taken several at once and not begun
+	succeeded, failed   atomic.Uint64
 	panicked, slow      atomic.Uint64
 	waitTimes, runTimes histogram.Histogram
 }
@@ -118,9 +118,12 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 	p.min, p.max = minimum, maximum
 	var wake []*worker
 	if p.state == running {
+		if p.slots > p.max { // those who take several jobs at once are to stop after this one
+			p.recallLocked()
+		}
 		wake = p.growLocked()
 		// Idle workers look at the sizes again when they wake.
-		for surplus := p.stayingLocked() - p.lent - p.max; surplus > 0 && len(p.idle) > 0; surplus-- {
+		for surplus := p.stayingLocked() - p.lentLocked() - p.max; surplus > 0 && len(p.idle) > 0; surplus-- {
 			wake = append(wake, p.popIdleLocked())
 		}
 	}
@@ -132,28 +135,30 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 // growLocked puts workers to work for what waits, within Max, and makes idle ones
 // up to Min. It returns those to wake.
 func (p *Pool) growLocked() (wake []*worker) {
-	for range p.queue.len() + p.sparesLocked() {
-		w, ok := p.dispatchLocked()
-		if !ok {
-			break
-		}
-		if w != nil {
-			wake = append(wake, w)
-		}
-	}
+	wake = p.feedLocked()
 	for p.stayingLocked() < p.min && p.slots < p.max {
 		p.spawnLocked()
 	}
 	return wake
 }
 
-// sparesLocked counts the jobs that workers have taken several at once and not
-// begun.
-func (p *Pool) sparesLocked() (n int) {
-	for w := range p.workers {
-		n += w.spares()
+// feedLocked lets those who wait for room into the queue, and gives the slots that
+// are free to workers that wait to go on and to workers for what waits, until
+// there are no more of the ones or of the others.
+func (p *Pool) feedLocked() (wake []*worker) {
+	for {
+		p.admitLocked()
+		if len(p.resuming) == 0 && p.waitingLocked() <= p.coming {
+			return wake
+		}
+		w, ok := p.dispatchLocked()
+		if !ok {
+			return wake
+		}
+		if w != nil {
+			wake = append(wake, w)
+		}
 	}
-	return n
 }
 
 // dispatchLocked gives a free slot, if there is one, to a worker that is to look
@@ -166,9 +171,12 @@ func (p *Pool) dispatchLocked() (w *worker, ok bool) {
 	switch {
 	case len(p.resuming) > 0:
 		w = p.resuming[0]
+		p.resuming[0] = nil
 		p.resuming = p.resuming[1:]
 	case len(p.idle) > 0:
 		w = p.popIdleLocked()
+		w.coming = true
+		p.coming++
 	default:
 		p.spawnLocked()
 		return nil, true
@@ -189,34 +197,36 @@ func (p *Pool) popIdleLocked() *worker {
 
 // spawnLocked starts a worker, with a slot.
 func (p *Pool) spawnLocked() {
-	w := &worker{p: p, slot: true, wakeup: make(chan struct{}, 1)}
+	w := &worker{p: p, slot: true, coming: true, wakeup: make(chan struct{}, 1)}
+	if p.cfg.OnThreadStart != nil {
+		w.hook, w.began = p.cfg.OnThreadStart, p.clock()
+	}
 	p.workers[w] = struct{}{}
 	p.slots++
+	p.coming++
 	go w.main() // ends by idling above Min, by a smaller Max, or with the pool
 }
 
 // releaseLocked takes w's slot back.
 func (p *Pool) releaseLocked(w *worker) {
+	p.arrivedLocked(w)
 	if w.slot {
 		w.slot = false
 		p.slots--
 	}
 }
 
-// handOnLocked gives a slot that became free to one that waits to go on, or to a
-// worker for what waits in the queue.
-func (p *Pool) handOnLocked() (wake []*worker) {
-	if len(p.resuming) > 0 || p.queue.len() > 0 {
-		if w, ok := p.dispatchLocked(); ok && w != nil {
-			wake = append(wake, w)
-		}
+// arrivedLocked: w, if it was sent for a job, is looking for it now.
+func (p *Pool) arrivedLocked(w *worker) {
+	if w.coming {
+		w.coming = false
+		p.coming--
 	}
-	return wake
 }
 
 // quietLocked reports whether a pool that is stopping has nothing left to do.
 func (p *Pool) quietLocked() bool {
-	return p.state >= draining && p.queue.len() == 0 && p.slots == 0 && p.lent == 0 && len(p.resuming) == 0 && len(p.senders) == 0
+	return p.state >= draining && p.queue.len() == 0 && p.slots == 0 && p.lentLocked() == 0 && len(p.resuming) == 0 && len(p.senders) == 0
 }
 
 // settleLocked sees a stopping pool that has nothing left to do to its end. It
@@ -233,10 +243,15 @@ func (p *Pool) settleLocked() (wake []*worker) {
 		case <-p.done:
 		default:
 			close(p.done)
+			if p.alarm != nil {
+				p.alarm.Stop()
+			}
 		}
 	}
 	return wake
 }
+
+func (p *Pool) lentLocked() int { return int(p.lent.Load()) }
 
 // stayingLocked is how many workers have not made up their mind to end.
 func (p *Pool) stayingLocked() int { return len(p.workers) - p.leaving }

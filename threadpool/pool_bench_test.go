@@ -109,3 +109,13 @@ func BenchmarkRoundTripLockedByHand(b *testing.B) {
 	close(ask)
 	<-answer
 }
+
+// Locked threads that have a backlog: the hop is paid once for many jobs.
+func BenchmarkPipelinedLockedThread(b *testing.B) {
+	p := newPool(b, threadpool.Config{Max: 1, Min: 1, LockOSThread: true, QueueLimit: 1 << 12, BlockWhenFull: true})
+	for b.Loop() {
+		if err := p.CallInThread(context.Background(), nothing); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

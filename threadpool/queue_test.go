@@ -1,60 +1,58 @@
-package threadpool
+package threadpool_test
 
 import (
-	"slices"
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/threadpool"
 )
 
-// The queue against a slice, through pushes, takes of several and returns to the
-// front, across the ends of its blocks.
-func TestQueueIsAFirstInFirstOutList(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var q queue
-		var model []entry
-		var taken []entry // last, and not returned
-		next, high := time.Duration(0), 0
-		t.Repeat(map[string]func(*rapid.T){
-			"push": func(t *rapid.T) {
-				for range rapid.IntRange(1, 3*blockLen).Draw(t, "n") {
-					next++
-					q.push(entry{at: next})
-					model = append(model, entry{at: next})
-				}
-				high = max(high, len(model))
-			},
-			"take": func(t *rapid.T) {
-				n := rapid.IntRange(0, 3*blockLen).Draw(t, "n")
-				taken = q.take(n, nil)
-				n = min(n, len(model))
-				if !slices.Equal(taken, model[:n]) {
-					t.Fatalf("took %v, want %v", taken, model[:n])
-				}
-				model = model[n:]
-			},
-			"put back": func(t *rapid.T) {
-				n := rapid.IntRange(0, len(taken)).Draw(t, "n")
-				rest := taken[len(taken)-n:]
-				q.putBack(rest)
-				model = append(slices.Clone(rest), model...)
-				taken = nil
-			},
-			"": func(t *rapid.T) {
-				if q.len() != len(model) || q.high < high {
-					t.Fatalf("%d entries, %d at most; want %d, %d", q.len(), q.high, len(model), high)
-				}
-				if len(model) == 0 && (q.first != nil || q.last != nil) {
-					t.Fatal("an empty queue keeps a block in use")
-				}
-			},
+func TestPool_T07_FullQueueRefusesAtOnce(t *testing.T) {
+	p := newPool(t, threadpool.Config{Name: "q", Max: 1, QueueLimit: 2})
+	release := hold(t, p, 1, 1)
+	a, b := threadpool.DeferToThread(context.Background(), p, one), threadpool.DeferToThread(context.Background(), p, one)
+	_, err := threadpool.DeferToThread(context.Background(), p, one).Wait(0)
+	if !errors.Is(err, threadpool.ErrQueueFull) || !errors.Is(err, eventual.ErrQueueFull) || !strings.Contains(err.Error(), "threadpool q") {
+		t.Errorf("%v", err)
+	}
+	if err := p.CallInThread(context.Background(), func(context.Context) {}); !errors.Is(err, threadpool.ErrQueueFull) {
+		t.Errorf("%v", err)
+	}
+	release()
+	if _, err := eventual.All(a, b).Wait(soon); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPool_T07_BlockWhenFull(t *testing.T) {
+	p := newPool(t, threadpool.Config{Max: 1, QueueLimit: 1, BlockWhenFull: true})
+	release := hold(t, p, 1, 1)
+	first := threadpool.DeferToThread(context.Background(), p, one)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := threadpool.DeferToThread(ctx, p, one).Wait(0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("no room in time: %v", err)
+	}
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			if _, err := threadpool.DeferToThread(context.Background(), p, one).Wait(soon); err != nil {
+				t.Error(err)
+			}
 		})
-		if rest := q.take(q.len(), nil); !slices.Equal(rest, model) {
-			t.Fatalf("left %v, want %v", rest, model)
-		}
-		if q.spare != nil && q.spare.entries != [blockLen]entry{} {
-			t.Fatal("the spare block holds on to something")
-		}
-	})
+	}
+	for p.Stats().Blocked != 5 {
+		runtime.Gosched()
+	}
+	release()
+	wg.Wait()
+	if _, err := first.Wait(soon); err != nil {
+		t.Error(err)
+	}
 }

@@ -26,14 +26,15 @@ func (p *Pool) lookForSlow() {
 			p.queue.putBack(w.giveBack())
 		}
 	}
-	wake := p.handOnLocked()
-	if p.slots > 0 || p.lent > 0 {
+	wake := p.feedLocked()
+	if p.slots > 0 || p.lentLocked() > 0 {
 		p.watchSlowLocked()
 	}
 	p.mu.Unlock()
 	wakeAll(wake)
-	for _, job := range withStacks(slow) {
+	for i, job := range withStacks(slow) {
 		p.slow.Add(1)
+		slow[i].w.keepStack(slow[i].began, job.Stack)
 		p.log().Warn("threadpool: job runs long", "pool", p.cfg.Name, "job", job.Submitted, "for", job.Age, "stack", job.Stack)
 	}
 }
@@ -47,4 +48,13 @@ func (w *worker) isSlow(now, limit time.Duration) bool {
 	}
 	w.reported = true
 	return true
+}
+
+// keepStack is for Stats, unless the job that began then has ended.
+func (w *worker) keepStack(began time.Duration, stack string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.reported && w.began == began {
+		w.stack = stack
+	}
 }

@@ -1,6 +1,10 @@
 package threadpool
 
 import (
+	"cmp"
+	"slices"
+
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/histogram"
 )
 
@@ -21,7 +25,11 @@ type Stats struct {
 	Panicked  uint64 // of these, those that panicked
 	Slow      uint64 // jobs that ran longer than Config.SlowJob
 
-	Wait histogram.Summary // in the queue; of every sixty-fourth job
+	// SlowJobs are those that do so now, the oldest first, each with the stack that
+	// it had when it was reported.
+	SlowJobs []eventual.Running
+
+	Wait histogram.Summary // in the queue; of every sixteenth job
 	Run  histogram.Summary // of the same jobs
 }
 
@@ -30,16 +38,27 @@ func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	s := Stats{
 		Name: p.cfg.Name, Min: p.min, Max: p.max,
-		Workers: len(p.workers), Idle: len(p.idle), Busy: p.slots, Waiting: p.lent + len(p.resuming),
-		Queued: p.queue.len() + p.sparesLocked(), QueuedMax: p.queue.high, Blocked: len(p.senders),
-		Succeeded: p.retired,
+		Workers: len(p.workers), Idle: len(p.idle), Busy: p.slots, Waiting: p.lentLocked() + len(p.resuming),
+		Queued: p.waitingLocked(), QueuedMax: p.queuedMax, Blocked: len(p.senders),
 	}
-	for w := range p.workers {
-		s.Succeeded += w.successes()
-	}
+	s.SlowJobs = p.slowLocked()
 	p.mu.Unlock()
-	s.Failed = p.failed.Load()
+	s.Succeeded, s.Failed = p.succeeded.Load(), p.failed.Load()
 	s.Panicked, s.Slow = p.panicked.Load(), p.slow.Load()
 	s.Wait, s.Run = p.waitTimes.Summary(), p.runTimes.Summary()
 	return s
+}
+
+func (p *Pool) slowLocked() (jobs []eventual.Running) {
+	if p.cfg.SlowJob <= 0 {
+		return nil
+	}
+	now := p.clock()
+	for w := range p.workers {
+		if job, ok := w.running(now); ok && job.reported {
+			jobs = append(jobs, job.Running)
+		}
+	}
+	slices.SortFunc(jobs, func(a, b eventual.Running) int { return cmp.Compare(b.Age, a.Age) })
+	return jobs
 }

@@ -1,6 +1,7 @@
 package threadpool
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -32,8 +33,13 @@ func (p *Pool) Stop(ctx context.Context) error {
 	wake = append(wake, p.settleLocked()...)
 	p.mu.Unlock()
 	wakeAll(wake)
-	if h, ok := park.Current(park.ID()).(workerHook); ok && h.w.p == p {
-		return nil
+	if h, ok := park.Current(park.ID()).(workerHook); ok {
+		if h.w.p == p {
+			return nil
+		}
+		if h.w.lend(nil) { // a job of another pool, which ours may wait for
+			defer h.w.regain()
+		}
 	}
 	select {
 	case <-p.done:
@@ -69,8 +75,7 @@ func (p *Pool) giveUp() error {
 		e.task.refuse(p.errStopped)
 	}
 	for _, s := range senders {
-		s.task.refuse(p.errStopped)
-		s.accepted <- p.errStopped
+		s.accepted <- p.errStopped // its submission ends the job
 	}
 	wakeAll(wake)
 	p.mu.Lock()
@@ -78,6 +83,7 @@ func (p *Pool) giveUp() error {
 	p.mu.Unlock()
 	wakeAll(wake)
 	if len(running) == 0 {
+		<-p.done // no code but the pool's own is left to run
 		return nil
 	}
 	return &eventual.StopError{Component: p.component, Running: withStacks(running)}
@@ -86,7 +92,10 @@ func (p *Pool) giveUp() error {
 // observed is a job that runs, and the goroutine it runs on.
 type observed struct {
 	eventual.Running
-	id int64
+	id       int64
+	w        *worker
+	began    time.Duration
+	reported bool // as slow
 }
 
 // withStacks stops the world for each, so it is for reports, and under no lock.
@@ -108,20 +117,22 @@ func (p *Pool) runningLocked() (jobs []observed) {
 			jobs = append(jobs, job)
 		}
 	}
-	slices.SortFunc(jobs, func(a, b observed) int { return int(b.Age - a.Age) })
+	slices.SortFunc(jobs, func(a, b observed) int { return cmp.Compare(b.Age, a.Age) })
 	return jobs
 }
 
-// running describes the worker's job.
+// running describes the worker's job, or the hook of its thread.
 func (w *worker) running(now time.Duration) (observed, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.current == nil {
+	r := eventual.Running{Name: "job", Age: now - w.began, Stack: w.stack}
+	switch {
+	case w.current != nil:
+		r.Submitted = funcname.Describe(w.current.Func())
+	case w.hook != nil:
+		r.Name, r.Submitted = "thread hook", funcname.Describe(funcname.PC(w.hook))
+	default:
 		return observed{}, false
 	}
-	return observed{eventual.Running{
-		Name:      "job",
-		Age:       now - w.began,
-		Submitted: funcname.Describe(w.current.Func()),
-	}, w.id}, true
+	return observed{r, w.id, w, w.began, w.reported}, true
 }

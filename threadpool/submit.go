@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/trestle-go/trestle/eventual"
-	"github.com/trestle-go/trestle/internal/funcname"
 	"github.com/trestle-go/trestle/internal/park"
 )
 
@@ -29,15 +28,10 @@ func DeferToThread[T any](ctx context.Context, p *Pool, fn func(context.Context)
 }
 
 // CallInThread has f called by a worker of p. It returns an error if f is not
-// accepted, as DeferToThread does. Nobody waits for f: its panic is logged. If ctx is
-// context.Background(), the ctx of f is the pool's own, which ends only with a Stop
-// that runs out of time; else it ends with f.
+// accepted, as DeferToThread does. Nobody waits for f: its panic is logged.
 func (p *Pool) CallInThread(ctx context.Context, f func(context.Context)) error {
 	if err := p.check("CallInThread", ctx == nil, f == nil); err != nil {
 		return err
-	}
-	if eventual.Plain(ctx) {
-		return p.submit(ctx, plainCall(f))
 	}
 	c := &calls{p: p, one: [1]func(context.Context){f}}
 	c.fs = c.one[:]
@@ -89,28 +83,31 @@ func (p *Pool) check(op string, noCtx, noFn bool) error {
 
 // sender is a submission that waits for room in the queue.
 type sender struct {
-	task     task
+	entry
 	accepted chan error // one slot: nil, or why not
 }
 
 // submit puts t into the queue and sees to it that somebody takes it out.
 func (p *Pool) submit(ctx context.Context, t task) error {
 	p.mu.Lock()
-	if err := p.refusalLocked(); err != nil {
+	if p.state >= draining {
 		p.mu.Unlock()
-		return err
+		return p.errStopped
 	}
 	if p.fullLocked() {
+		if p.sweepAndUnlock() {
+			return p.submit(ctx, t)
+		}
 		if !p.cfg.BlockWhenFull {
 			p.mu.Unlock()
 			return fmt.Errorf("%s: %w: %d jobs wait", p.component, ErrQueueFull, p.cfg.QueueLimit)
 		}
-		s := &sender{task: t, accepted: make(chan error, 1)}
+		s := &sender{entry: p.entry(ctx, t), accepted: make(chan error, 1)}
 		p.senders = append(p.senders, s)
 		p.mu.Unlock()
 		return p.waitForRoom(ctx, s)
 	}
-	w := p.enqueueLocked(t)
+	w := p.enqueueLocked(p.entry(ctx, t))
 	p.mu.Unlock()
 	if w != nil {
 		w.wake()
@@ -118,43 +115,81 @@ func (p *Pool) submit(ctx context.Context, t task) error {
 	return nil
 }
 
-// refusalLocked returns why nothing is accepted, if so.
-func (p *Pool) refusalLocked() error {
-	if p.state >= draining {
-		return p.errStopped
-	}
-	return p.refusing
-}
-
 // fullLocked: those who wait for room have it before those who come.
 func (p *Pool) fullLocked() bool {
-	return p.cfg.QueueLimit > 0 && (p.queue.len() >= p.cfg.QueueLimit || len(p.senders) > 0)
+	return p.cfg.QueueLimit > 0 && (len(p.senders) > 0 || !p.roomLocked())
 }
 
-// timedEvery says which jobs are timed: reading the clock three times costs more
-// than a short job does.
-const timedEvery = 64
+// roomLocked reports whether the queue has room. A job that a worker is on its way
+// for does not wait; one that a worker has taken with others, and not begun, does.
+func (p *Pool) roomLocked() bool { return p.waitingLocked() < p.cfg.QueueLimit+p.coming }
+
+// sweepAlways is how long a full queue may be that is searched each time.
+const sweepAlways = 8
+
+// sweepAndUnlock takes the jobs out of a full queue that will not be started,
+// because their callers have given up. It reports whether there were any; if there
+// were not it leaves mu locked, and the next look at a long queue is so far off that
+// a refusal costs one job looked at.
+func (p *Pool) sweepAndUnlock() (swept bool) {
+	if p.sweepIn > 0 {
+		p.sweepIn--
+		return false
+	}
+	p.recallLocked()
+	dead := p.queue.removeDead()
+	if len(dead) == 0 {
+		p.sweepIn = p.queue.len() - sweepAlways
+		return false
+	}
+	wake := p.feedLocked()
+	p.mu.Unlock()
+	wakeAll(wake)
+	for _, e := range dead {
+		e.task.refuse(e.dead())
+	}
+	return true
+}
+
+// waitingLocked is how many jobs have not begun.
+func (p *Pool) waitingLocked() int { return p.queue.len() + int(p.spare.Load()) }
 
 // enqueueLocked also gives a free slot to a worker, which is to be woken.
-func (p *Pool) enqueueLocked(t task) (wake *worker) {
-	e := entry{task: t}
-	if p.submitted++; p.submitted%timedEvery == 1 {
-		e.at = max(p.clock(), 1)
-	}
-	p.queue.push(e)
-	if p.queue.len() > p.lingering {
-		wake, _ = p.dispatchLocked()
-	}
-	p.watchSlowLocked()
+func (p *Pool) enqueueLocked(e entry) (wake *worker) {
+	p.pushLocked(e)
+	wake, _ = p.dispatchLocked()
 	return wake
 }
 
-// admitLocked lets those who wait into the queue as there is room.
+func (p *Pool) entry(ctx context.Context, t task) entry {
+	e := entry{task: t, by: park.ID()}
+	if p.cfg.QueueLimit > 0 && ctx.Done() != nil {
+		e.ctx = ctx
+	}
+	return e
+}
+
+func (p *Pool) pushLocked(e entry) {
+	if p.queue.pushed%16 == 0 {
+		e.at = max(p.clock(), 1)
+	}
+	p.queue.push(e)
+	p.queuedMax = max(p.queuedMax, p.waitingLocked())
+	p.watchSlowLocked()
+}
+
+// admitLocked lets those who wait into the queue as there is room: once there is
+// room for an eighth of a long queue, since waking one after each job costs more
+// than the job, and the workers have enough to do.
 func (p *Pool) admitLocked() {
-	for len(p.senders) > 0 && p.queue.len() < p.cfg.QueueLimit {
+	if p.waitingLocked() > p.cfg.QueueLimit-p.cfg.QueueLimit/8+p.coming {
+		return
+	}
+	for len(p.senders) > 0 && p.roomLocked() {
 		s := p.senders[0]
+		p.senders[0] = nil
 		p.senders = p.senders[1:]
-		p.queue.push(entry{task: s.task})
+		p.pushLocked(s.entry)
 		s.accepted <- nil // has a slot, and is sent to once
 	}
 }
@@ -162,7 +197,7 @@ func (p *Pool) admitLocked() {
 // waitForRoom parks the submitter. On a reactor's goroutine that is refused, and a
 // worker of this pool lends its slot meanwhile.
 func (p *Pool) waitForRoom(ctx context.Context, s *sender) error {
-	resume, err := park.Before(park.ID(), nil)
+	resume, err := park.Before(s.by, nil)
 	if err == nil {
 		if resume != nil {
 			defer resume()
@@ -171,7 +206,7 @@ func (p *Pool) waitForRoom(ctx context.Context, s *sender) error {
 		case err := <-s.accepted:
 			return err
 		case <-ctx.Done():
-			err = p.errorf("waiting for room in the queue: %w", context.Cause(ctx))
+			err = p.errorf("%w, and no room in time: %w", ErrQueueFull, context.Cause(ctx))
 		}
 	}
 	p.mu.Lock()
@@ -187,118 +222,3 @@ func (p *Pool) waitForRoom(ctx context.Context, s *sender) error {
 	}
 	return err
 }
-
-// job is a function with a result.
-type job[T any] struct {
-	eventual.Promise[T]
-	p  *Pool
-	fn func(context.Context) (T, error) // dropped when it ran
-}
-
-// newJob makes a job with its ctx in one allocation, where that keeps nothing of
-// the caller's alive.
-func newJob[T any](ctx context.Context, p *Pool, fn func(context.Context) (T, error)) *job[T] {
-	if eventual.Plain(ctx) {
-		j := &struct {
-			job[T]
-			room eventual.Room
-		}{job: job[T]{p: p, fn: fn}}
-		j.InitIn(&j.room, ctx, &j.job)
-		return &j.job
-	}
-	j := &job[T]{p: p, fn: fn}
-	j.Init(ctx, j)
-	return j
-}
-
-func (j *job[T]) run(w *worker) {
-	ctx, ok := j.Begin()
-	if !ok {
-		j.fn = nil
-		return
-	}
-	returned := false
-	defer func() {
-		if !returned {
-			v := recover()
-			j.p.failed.Add(1)
-			if v != nil {
-				j.p.panicked.Add(1)
-			}
-			j.Unwound(v)
-			j.fn = nil
-		}
-	}()
-	v, err := j.fn(ctx)
-	returned = true
-	if err != nil {
-		j.p.failed.Add(1)
-	} else {
-		w.succeeded.Add(1)
-	}
-	j.Settle(v, err)
-	j.fn = nil
-}
-
-func (j *job[T]) refuse(cause error) bool      { return j.Refuse(cause) }
-func (j *job[T]) Lifetime() *eventual.Lifetime { return j.p.life }
-func (j *job[T]) Func() uintptr                { return funcname.PC(j.fn) }
-
-// calls are functions without a result.
-type calls struct {
-	eventual.Promise[struct{}]
-	p  *Pool
-	fs []func(context.Context)
-
-	room eventual.Room
-	one  [1]func(context.Context) // what fs is, if it is one: saves an allocation
-}
-
-func (c *calls) run(w *worker) {
-	ctx, ok := c.Begin()
-	if !ok {
-		return
-	}
-	defer c.Settle(struct{}{}, nil) // ends the ctx
-	for _, f := range c.fs {
-		w.call(ctx, f)
-	}
-}
-
-// call calls f, with nobody to tell how it ended.
-func (w *worker) call(ctx context.Context, f func(context.Context)) {
-	returned := false
-	defer func() {
-		if !returned {
-			w.callFailed(f, recover())
-		}
-	}()
-	f(ctx)
-	returned = true
-	w.returned++
-}
-
-// callFailed takes note of a call that did not return. recovered is nil for a
-// Goexit.
-func (w *worker) callFailed(f func(context.Context), recovered any) {
-	p := w.p
-	p.failed.Add(1)
-	if recovered != nil {
-		p.panicked.Add(1)
-		p.log().Error("threadpool: job panicked", "pool", p.cfg.Name, "job", funcname.Describe(funcname.PC(f)), "panic", eventual.Recovered(recovered))
-	}
-}
-
-// refuse has nobody to tell; the Promise's own end would be reported as a failure
-// that nobody looked at.
-func (c *calls) refuse(error) bool            { return c.Settle(struct{}{}, nil) }
-func (c *calls) Lifetime() *eventual.Lifetime { return c.p.life }
-func (c *calls) Func() uintptr                { return funcname.PC(c.fs[0]) }
-
-// plainCall is one function without a result whose ctx says nothing: the job that
-// costs no allocation. What it is given is the pool's own ctx.
-type plainCall func(context.Context)
-
-func (f plainCall) run(w *worker)   { w.call(w.p.life.Context(), f) }
-func (plainCall) refuse(error) bool { return true }
-func (f plainCall) Func() uintptr   { return funcname.PC(f) }

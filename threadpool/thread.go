@@ -3,7 +3,7 @@ package threadpool
 import "github.com/trestle-go/trestle/eventual"
 
 // startThread makes the worker's thread what it is to be.
-func (p *Pool) startThread() error {
+func (p *Pool) startThread(w *worker) error {
 	if p.cfg.LockOSThread {
 		if err := schedule(p.cfg.CPUs, p.cfg.Nice); err != nil {
 			return err
@@ -12,19 +12,24 @@ func (p *Pool) startThread() error {
 	if p.cfg.OnThreadStart == nil {
 		return nil
 	}
-	return contained(p.cfg.OnThreadStart)
+	if err := contained(p.cfg.OnThreadStart); err != nil {
+		return err
+	}
+	w.hooked(true, nil)
+	return nil
 }
 
-func (p *Pool) stopThread() {
+func (p *Pool) stopThread(w *worker) {
 	if p.cfg.OnThreadStop == nil {
 		return
 	}
+	w.hooked(false, p.cfg.OnThreadStop)
 	if err := contained(func() error { p.cfg.OnThreadStop(); return nil }); err != nil {
 		p.log().Error("threadpool: OnThreadStop failed", "pool", p.cfg.Name, "error", err)
 	}
 }
 
-// contained calls f; a panic is its error.
+// contained calls f; a panic is its error. It does not return if f calls Goexit.
 func contained(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -34,29 +39,34 @@ func contained(f func() error) (err error) {
 	return f()
 }
 
-// workerFailed takes a worker that could not start out of the pool. If it was the
-// last one, nobody is left to run what waits.
+// workerFailed takes a worker that could not start out of the pool. If nobody is
+// left who would look for a job, what waits fails; jobs that wait for it go on so.
 func (p *Pool) workerFailed(w *worker, err error) {
 	err = p.errorf("OnThreadStart: %w", err)
 	p.log().Error("threadpool: worker could not start", "pool", p.cfg.Name, "error", err)
 	p.mu.Lock()
 	p.queue.putBack(w.giveBack()) // of a goroutine that ended before this one
 	p.releaseLocked(w)
-	p.retireLocked(w)
-	wake := p.settleLocked()
+	delete(p.workers, w)
 	var left []entry
 	var senders []*sender
-	if len(p.workers) == 0 {
+	var wake []*worker
+	switch {
+	case len(p.resuming)+len(p.idle) > 0: // but no new worker in place of this one: it might fail as fast
+		if other, _ := p.dispatchLocked(); other != nil {
+			wake = append(wake, other)
+		}
+	case p.slots == 0:
 		left = p.queue.take(p.queue.len(), nil)
 		senders, p.senders = p.senders, nil
-		wake = append(wake, p.settleLocked()...)
 	}
+	wake = append(wake, p.settleLocked()...)
 	p.mu.Unlock()
 	wakeAll(wake)
 	for _, e := range left {
 		e.task.refuse(err)
 	}
 	for _, s := range senders {
-		s.accepted <- err
+		s.accepted <- err // its submission ends the job
 	}
 }

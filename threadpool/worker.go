@@ -4,17 +4,11 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/park"
 )
-
-// batch is how many jobs a worker takes at once when many wait: enough to make
-// the pool's lock cheap, few enough that one slow job does not hold many up. What
-// it has not begun is given back when it waits or its job takes long, and taken by
-// those who find nothing else.
-const batch = 32
 
 // worker is a goroutine, and with LockOSThread a thread, that runs jobs. It holds
 // a slot while it runs or looks for one:
@@ -28,22 +22,23 @@ type worker struct {
 	wakeup chan struct{} // one slot; made by the worker's goroutine's creator
 	timer  *time.Timer   // of the idle timeout; owned by the worker
 
-	slot    bool // it holds a slot; guarded by p.mu
-	idle    bool // it is on p.idle; guarded by p.mu
-	lingers bool // counted in p.lingering; guarded by p.mu
-
-	returned  uint64        // calls since the last advance; owned by the worker
-	succeeded atomic.Uint64 // jobs with a result; counted by worker, so that workers do not write to one place
+	// Guarded by p.mu.
+	slot   bool   // it holds a slot
+	coming bool   // it was given it to look for a job and has not yet
+	idle   bool   // it is on p.idle
+	since  uint64 // p.queue.pushed when it took its jobs
 
 	mu       sync.Mutex // guards what follows; nothing happens under it
-	id       int64      // of its goroutine
-	mine     []entry    // taken and not begun; in store
-	store    []entry    // of batch entries, empty
-	shares   bool       // it took several at once and has not begun all; counted in p.sharing
+	id       int64      // of its goroutine, which may read it
+	hook     any        // OnThreadStart or OnThreadStop, if that is what runs
+	mine     []entry    // taken and not begun; in room
+	room     []entry    // of batch entries, empty
+	shares   bool       // it took several at once; all but the first are counted in p.spare
+	fresh    bool       // it has not begun the first
 	current  task       // that runs; nil between jobs
 	began    time.Duration
 	reported bool   // current, as slow
-	calls    uint64 // that returned, as of the last advance
+	stack    string // of current when it was reported
 }
 
 func (w *worker) wake() { w.wakeup <- struct{}{} }
@@ -59,22 +54,24 @@ func (w *worker) main() {
 	w.mu.Lock()
 	w.id = id
 	w.mu.Unlock()
-	if err := p.startThread(); err != nil {
+	failure := eventual.ErrGoexit // of OnThreadStart, unless it returns
+	returned := false
+	defer func() { // runs even if OnThreadStop calls Goexit
 		park.Leave(id)
-		p.workerFailed(w, err)
+		switch {
+		case failure != nil:
+			p.workerFailed(w, failure)
+		case returned:
+			p.gone(w)
+		default:
+			w.hooked(p.cfg.OnThreadStart == nil, p.cfg.OnThreadStart)
+			go w.main() // ends as this one would have
+		}
+	}()
+	if failure = p.startThread(w); failure != nil {
 		return
 	}
-	returned := false
-	defer func() {
-		p.stopThread()
-		park.Leave(id)
-		if returned {
-			p.gone(w)
-			return
-		}
-		w.finish()
-		go w.main() // ends as this one would have
-	}()
+	defer p.stopThread(w)
 	w.runBatch() // what a goroutine that ended has left
 	for w.next() {
 		w.runBatch()
@@ -82,81 +79,88 @@ func (w *worker) main() {
 	returned = true
 }
 
-// runBatch runs what the worker has taken. Reading the clock costs as much as a
-// short job, so a job that nobody times is taken to begin when the first of its
-// batch did, unless slow jobs are looked for.
+// hooked notes that hook runs instead of a job, unless there is none.
+func (w *worker) hooked(none bool, hook any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropLocked()
+	w.hook = nil
+	if !none {
+		w.hook, w.began = hook, w.p.clock()
+	}
+}
+
+// runBatch runs what the worker has taken.
 func (w *worker) runBatch() {
 	p := w.p
 	now := p.clock()
-	for first := true; ; first = false {
+	for {
 		e := w.advance(now)
 		if e.task == nil {
 			return
 		}
 		if e.at != 0 {
-			if !first {
-				now = w.restart()
-			}
 			p.waitTimes.Record(now - e.at)
 		}
-		e.task.run(w)
-		if e.at != 0 || p.cfg.SlowJob > 0 {
-			end := p.clock()
-			if e.at != 0 {
-				p.runTimes.Record(end - now)
-			}
-			now = end
+		e.task.run()
+		end := p.clock()
+		if e.at != 0 {
+			p.runTimes.Record(end - now)
+		}
+		now = end
+		if p.lent.Load() > 0 {
+			w.makeWay()
 		}
 	}
 }
 
-// restart sets the time at which the current job began.
-func (w *worker) restart() time.Duration {
-	now := w.p.clock()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.began = now
-	return now
+// spare is how many others could take from it; w.mu is held.
+func (w *worker) spare() int {
+	switch n := len(w.mine); {
+	case !w.shares || n == 0:
+		return 0
+	case w.fresh:
+		return n - 1
+	default:
+		return n
+	}
+}
+
+// makeWay lets a worker that waited for the job that has just ended have the slot
+// before another job does. Or else jobs that each wait for another would begin
+// faster than the first of them can go on.
+func (w *worker) makeWay() {
+	p := w.p
+	p.mu.Lock()
+	p.queue.putBack(w.giveBack())
+	p.mu.Unlock()
+	runtime.Gosched() // it is runnable by now
 }
 
 // advance ends the job that ran and begins the next of the worker's own, if there
 // is one.
 func (w *worker) advance(now time.Duration) (e entry) {
 	w.mu.Lock()
-	w.calls += w.returned
-	w.returned = 0
-	w.current = nil
-	if len(w.mine) > 0 {
-		e, w.mine[0] = w.mine[0], entry{}
-		w.mine = w.mine[1:]
-		w.sharedLocked()
-		w.current, w.began, w.reported = e.task, now, false
+	defer w.mu.Unlock()
+	w.dropLocked()
+	if len(w.mine) == 0 {
+		return entry{}
 	}
-	w.mu.Unlock()
+	e, w.mine[0] = w.mine[0], entry{}
+	w.mine = w.mine[1:]
+	if w.shares && !w.fresh {
+		w.p.spare.Add(-1)
+	}
+	w.fresh = false
+	w.current, w.began = e.task, now
 	return e
 }
 
-// sharedLocked notes that nothing is left to share, if so.
-func (w *worker) sharedLocked() {
-	if w.shares && len(w.mine) == 0 {
-		w.shares = false
-		w.p.sharing.Add(-1)
+func (w *worker) dropLocked() {
+	if w.current != nil {
+		w.current.drop()
+		w.current, w.reported, w.stack = nil, false, ""
 	}
-}
-
-func (w *worker) spares() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.shares {
-		return 0
-	}
-	return len(w.mine)
-}
-
-func (w *worker) finish() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.current = nil
 }
 
 // giveBack returns what the worker has not begun, for others.
@@ -164,22 +168,29 @@ func (w *worker) giveBack() []entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	es := w.mine
-	w.mine = nil
-	w.sharedLocked()
+	w.p.spare.Add(-int64(w.spare()))
+	w.mine, w.fresh = nil, false
 	return es
 }
 
-// What a worker finds when it looks for something to do.
-type finding int
+// next finds something to do; it reports false when the worker is to end.
+func (w *worker) next() bool {
+	for {
+		found, end, expires, wake := w.look()
+		wakeAll(wake)
+		switch {
+		case found:
+			return true
+		case end:
+			return false
+		}
+		if !w.sleep(expires) && w.expired() {
+			return false
+		}
+	}
+}
 
-const (
-	jobs finding = iota // in mine
-	wait                // nothing yet: it keeps its slot and looks again
-	idle                // nothing: it is among the idle
-	over                // it is to end
-)
-
-// How often a worker looks again before it is idle: somebody who just got a result
+// How often a worker looks again before it parks: somebody who just got a result
 // often has the next job, and waking a goroutine costs more than looking. Waking a
 // thread costs far more still.
 const (
@@ -187,116 +198,21 @@ const (
 	lockedSpins = 20
 )
 
-// next finds something to do; it reports false when the worker is to end.
-func (w *worker) next() bool {
-	patience := spins
-	if w.p.cfg.LockOSThread {
-		patience = lockedSpins
-	}
-	for left := patience; ; left-- {
-		found, expires, wake := w.look(left > 0)
-		wakeAll(wake)
-		switch found {
-		case jobs:
-			return true
-		case wait:
-			runtime.Gosched()
-			continue
-		case over:
-			return false
-		case idle:
-			if !w.sleep(expires) && w.expired() {
-				return false
-			}
-			left = patience + 1
-		}
-	}
-}
-
-// look takes jobs if it can. If not, it gives the slot back, unless the worker is to
-// linger, and puts it among the idle. expires says that it may not idle for ever.
-func (w *worker) look(linger bool) (found finding, expires bool, wake []*worker) {
-	p := w.p
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if w.slot {
-		if w.lingers {
-			w.lingers = false
-			p.lingering--
-		}
-		wanted := len(p.resuming) > 0 || p.slots > p.max || p.state == stopped
-		if !wanted && w.takeLocked() {
-			return jobs, false, nil
-		}
-		if linger && !wanted && p.state == running {
-			w.lingers = true
-			p.lingering++
-			return wait, false, nil
-		}
-		p.releaseLocked(w)
-		wake = p.handOnLocked()
-	}
-	if p.quietLocked() || p.stayingLocked()-p.lent > p.max || p.state == stopped {
-		p.leaving++
-		return over, false, append(wake, p.settleLocked()...)
-	}
-	w.idle = true
-	p.idle = append(p.idle, w)
-	return idle, p.stayingLocked() > p.min, wake
-}
-
-// takeLocked takes a share of the queue or, if that is empty, of what another
-// worker has not begun.
-func (w *worker) takeLocked() bool {
-	p := w.p
-	n := 1
-	if backlog := p.queue.len() / (len(p.workers) + 1); backlog > 1 {
-		n = min(backlog, batch)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.store == nil {
-		w.store = make([]entry, 0, batch)
-	}
-	w.mine = p.queue.take(n, w.store)
-	if len(w.mine) > 1 {
-		w.shares = true
-		p.sharing.Add(1)
-	}
-	if len(w.mine) > 0 {
-		p.admitLocked()
-		return true
-	}
-	if p.sharing.Load() == 0 {
-		return false
-	}
-	for victim := range p.workers {
-		if victim == w {
-			continue
-		}
-		if stolen := victim.steal(); stolen.task != nil {
-			w.mine = append(w.mine, stolen)
-			return true
-		}
-	}
-	return false
-}
-
-// steal takes the last of what w has not begun.
-func (w *worker) steal() (e entry) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if last := len(w.mine) - 1; w.shares && last >= 0 {
-		e, w.mine[last] = w.mine[last], entry{}
-		w.mine = w.mine[:last]
-		w.sharedLocked()
-	}
-	return e
-}
-
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
 func (w *worker) sleep(expires bool) (woken bool) {
+	n := spins
+	if w.p.cfg.LockOSThread {
+		n = lockedSpins
+	}
+	for range n {
+		runtime.Gosched()
+		select {
+		case <-w.wakeup:
+			return true
+		default:
+		}
+	}
 	if !expires {
 		<-w.wakeup
 		return true
@@ -332,27 +248,22 @@ func (w *worker) expired() bool {
 	if p.stayingLocked() <= p.min {
 		return false // looks again, without a slot, and idles on
 	}
-	p.leaving++
+	w.leaveLocked()
 	return true
+}
+
+// leaveLocked: the worker is going to end.
+func (w *worker) leaveLocked() {
+	w.p.leaving++
+	w.hooked(w.p.cfg.OnThreadStop == nil, w.p.cfg.OnThreadStop)
 }
 
 // gone takes a worker that has ended out of the pool.
 func (p *Pool) gone(w *worker) {
 	p.mu.Lock()
-	p.retireLocked(w)
+	delete(p.workers, w)
 	p.leaving--
 	wake := p.settleLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
-}
-
-func (p *Pool) retireLocked(w *worker) {
-	delete(p.workers, w)
-	p.retired += w.successes()
-}
-
-func (w *worker) successes() uint64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.succeeded.Load() + w.calls
 }

@@ -53,6 +53,7 @@ func (r *Reactor) Pump() int { return r.driver.Pump() }
 // Advance lets d pass: each delayed call due until then runs at its own time, with
 // everything that it makes ready.
 func (r *Reactor) Advance(d time.Duration) {
+	d = max(d, 0)
 	r.driver.Pump()
 	for {
 		next, ok := r.driver.Next()
@@ -70,5 +71,6 @@ func (r *Reactor) Advance(d time.Duration) {
 // Pending returns how many delayed calls are still to come.
 func (r *Reactor) Pending() int { return r.Stats().Timers }
 
-// Stop shuts the reactor down, as the end of the test does.
+// Stop shuts the reactor down, as the end of the test does. The Stop of the
+// reactor itself, which the code under test may call, only begins it.
 func (r *Reactor) Stop() error { return r.driver.Stop() }

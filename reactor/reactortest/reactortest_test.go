@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -86,6 +87,59 @@ func TestCoroutinesAndStop(t *testing.T) {
 	}
 	if err := r.Call(func() {}); !errors.Is(err, eventual.ErrStopped) {
 		t.Errorf("Call after Stop: %v", err)
+	}
+}
+
+// TestStopOfTheReactorItself is what code under test does: in a callback, or on
+// the test's own goroutine.
+func TestStopOfTheReactorItself(t *testing.T) {
+	for name, pumps := range map[string]bool{"pumped": true, "left to the end of the test": false} {
+		for from, stop := range map[string]func(*reactortest.Reactor){
+			"callback": func(r *reactortest.Reactor) {
+				_ = r.Call(func() { _ = r.Reactor.Stop(t.Context()) })
+				r.Pump()
+			},
+			"test": func(r *reactortest.Reactor) { _ = r.Reactor.Stop(t.Context()) },
+		} {
+			t.Run(name+", by the "+from, func(t *testing.T) {
+				r := reactortest.New(t)
+				res := reactor.Inline(t.Context(), r.Reactor, func(co *reactor.Co) (int, error) { return 0, co.Sleep(time.Hour) })
+				r.Pump()
+				stop(r)
+				for pumps && r.Stats().State != "stopped" {
+					r.Pump()
+					runtime.Gosched()
+				}
+				if err := r.Stop(); err != nil {
+					t.Error(err)
+				}
+				if _, err := res.Wait(0); !errors.Is(err, eventual.ErrStopped) {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	r := reactortest.New(t)
+	begun := r.Now()
+	r.Advance(-time.Hour)
+	if !r.Now().Equal(begun) {
+		t.Errorf("time ran backwards, to %v before", begun.Sub(r.Now()))
+	}
+	r.Start() // it is not to be started, and is not
+	if err := r.Run(t.Context()); err == nil {
+		t.Error("it was run")
+	}
+	_ = r.Call(func() {
+		_ = r.Call(func() {})
+		if n := r.Pump(); n != 0 {
+			t.Errorf("pumped by a callback: %d", n)
+		}
+	})
+	if n := r.Pump(); n != 2 {
+		t.Errorf("%d callbacks", n)
 	}
 }
 

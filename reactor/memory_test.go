@@ -1,0 +1,96 @@
+package reactor_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/reactor"
+)
+
+type valueKey struct{}
+
+// TestReactor_E14_AKeptResultKeepsNothingElse keeps the result of each kind of
+// work, ended in each way, and waits for what the work had of its submitter's to
+// be collected: what its function refers to, and its ctx.
+func TestReactor_E14_AKeptResultKeepsNothingElse(t *testing.T) {
+	r := startReactor(t, reactor.Config{Logger: quiet()})
+	never := func(co *reactor.Co) error { return co.Sleep(time.Hour) }
+	submit := map[string]func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int]{
+		"RunInReactor": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			return reactor.RunInReactor(ctx, r, func(context.Context) (int, error) { return int(big[0]), nil })
+		},
+		"RunDeferred": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			return reactor.RunDeferred(ctx, r, func(context.Context) *eventual.Deferred[int] { return eventual.Succeed(int(big[0])) })
+		},
+		"RunDeferred, cancelled": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			began := make(chan struct{})
+			res := reactor.RunDeferred(ctx, r, func(context.Context) *eventual.Deferred[int] {
+				defer close(began)
+				return eventual.NewDeferred(func(*eventual.Deferred[int]) { big[0]++ })
+			})
+			<-began
+			res.Cancel()
+			return res
+		},
+		"Inline": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			return reactor.Inline(ctx, r, func(co *reactor.Co) (int, error) { return int(big[0]), co.Yield() })
+		},
+		"Inline, cancelled": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			began := make(chan struct{})
+			res := reactor.Inline(ctx, r, func(co *reactor.Co) (int, error) { close(began); return int(big[0]), never(co) })
+			<-began
+			res.Cancel()
+			return res
+		},
+		"Inline, cancelled in the queue": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			res := reactor.Inline(ctx, r, func(*reactor.Co) (int, error) { return int(big[0]), nil })
+			res.Cancel()
+			return res
+		},
+		"DeferLater": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			return reactor.DeferLater(ctx, r, 0, func(context.Context) (int, error) { return int(big[0]), nil })
+		},
+		"DeferLater, cancelled": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			res := reactor.DeferLater(ctx, r, time.Hour, func(context.Context) (int, error) { return int(big[0]), nil })
+			res.Cancel()
+			return res
+		},
+	}
+	stopped := reactor.New(reactor.Config{Logger: quiet()})
+	submit["stopped before it began"] = func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+		res := reactor.RunDeferred(ctx, stopped, func(context.Context) *eventual.Deferred[int] { return eventual.Succeed(int(big[0])) })
+		_ = stopped.Stop(ctx)
+		return res
+	}
+	for name, f := range submit {
+		t.Run(name, func(t *testing.T) {
+			var collected atomic.Int32
+			count := func(*atomic.Int32) { collected.Add(1) }
+			res := func() *eventual.Result[int] {
+				big, held := new([1 << 16]byte), new([1 << 16]byte)
+				runtime.AddCleanup(big, count, &collected)
+				runtime.AddCleanup(held, count, &collected)
+				ctx, cancel := context.WithCancel(context.WithValue(context.Background(), valueKey{}, held))
+				defer cancel()
+				res := f(ctx, big)
+				if _, err := res.Wait(soon); errors.Is(err, eventual.ErrTimeout) {
+					t.Fatal(err)
+				}
+				return res
+			}()
+			for end := time.Now().Add(soon); collected.Load() < 2; {
+				if time.Now().After(end) {
+					t.Fatalf("%d of 2 collected", collected.Load())
+				}
+				on(t, r, func() {}) // the loop lets go of what ran last
+				runtime.GC()
+			}
+			runtime.KeepAlive(res)
+		})
+	}
+}
