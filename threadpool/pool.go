@@ -55,11 +55,12 @@ type Pool struct {
 	rescueAt  time.Duration // when to look again for workers that hold jobs up
 	sweepIn   int           // refusals until a full queue is searched for dead jobs again
 	alarm     *time.Timer   // of the slow-job watch; nil unless it is set
+	retired   uint64        // jobs that workers which are gone have succeeded with
 
 	// Written with mu held.
 	lent                atomic.Int64 // workers that gave their slot while they wait
 	spare               atomic.Int64 // jobs that workers have taken several at once and not begun
-	succeeded, failed   atomic.Uint64
+	failed              atomic.Uint64
 	panicked, slow      atomic.Uint64
 	waitTimes, runTimes histogram.Histogram
 }

@@ -28,10 +28,15 @@ func DeferToThread[T any](ctx context.Context, p *Pool, fn func(context.Context)
 }
 
 // CallInThread has f called by a worker of p. It returns an error if f is not
-// accepted, as DeferToThread does. Nobody waits for f: its panic is logged.
+// accepted, as DeferToThread does. Nobody waits for f: its panic is logged. If ctx is
+// context.Background(), the ctx of f is the pool's own, which ends only with a Stop
+// that runs out of time; else it ends with f.
 func (p *Pool) CallInThread(ctx context.Context, f func(context.Context)) error {
 	if err := p.check("CallInThread", ctx == nil, f == nil); err != nil {
 		return err
+	}
+	if eventual.Plain(ctx) {
+		return p.submit(ctx, plainCall(f))
 	}
 	c := &calls{p: p, one: [1]func(context.Context){f}}
 	c.fs = c.one[:]

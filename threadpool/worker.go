@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -21,6 +22,8 @@ type worker struct {
 	p      *Pool
 	wakeup chan struct{} // one slot; made by the worker's goroutine's creator
 	timer  *time.Timer   // of the idle timeout; owned by the worker
+
+	succeeded atomic.Uint64 // jobs; counted by worker, so that workers do not all write to one place
 
 	// Guarded by p.mu.
 	slot   bool   // it holds a slot
@@ -102,7 +105,7 @@ func (w *worker) runBatch() {
 		if e.at != 0 {
 			p.waitTimes.Record(now - e.at)
 		}
-		e.task.run()
+		e.task.run(w)
 		end := p.clock()
 		if e.at != 0 {
 			p.runTimes.Record(end - now)
@@ -261,9 +264,14 @@ func (w *worker) leaveLocked() {
 // gone takes a worker that has ended out of the pool.
 func (p *Pool) gone(w *worker) {
 	p.mu.Lock()
-	delete(p.workers, w)
+	p.forgetLocked(w)
 	p.leaving--
 	wake := p.settleLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
+}
+
+func (p *Pool) forgetLocked(w *worker) {
+	delete(p.workers, w)
+	p.retired += w.succeeded.Load()
 }
