@@ -174,8 +174,12 @@ func (p *Pool) entry(ctx context.Context, t task) entry {
 	return e
 }
 
+// timedEvery says which jobs are timed: reading the clock three times costs more
+// than a short job does.
+const timedEvery = 16
+
 func (p *Pool) pushLocked(e entry) {
-	if p.queue.pushed%16 == 0 {
+	if p.queue.pushed%timedEvery == 0 {
 		e.at = max(p.clock(), 1)
 	}
 	p.queue.push(e)

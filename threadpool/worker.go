@@ -25,7 +25,9 @@ type worker struct {
 
 	succeeded atomic.Uint64 // jobs; counted by worker, so that workers do not all write to one place
 
-	quick bool // the jobs of its last batch were; owned by the worker
+	// Owned by the worker.
+	quick bool          // the jobs of its last batch were
+	ended time.Duration // when that ended, if it was looked up and the next one follows at once; else 0
 
 	// Guarded by p.mu.
 	slot   bool   // it holds a slot
@@ -103,7 +105,10 @@ const quickJob = 2 * time.Microsecond
 // next one are taken to begin when it does, unless slow jobs are looked for.
 func (w *worker) runBatch() {
 	p := w.p
-	begun := p.clock()
+	begun := w.ended
+	if begun == 0 {
+		begun = p.clock()
+	}
 	now, n := begun, 0
 	for {
 		e := w.advance(now)
@@ -129,8 +134,10 @@ func (w *worker) runBatch() {
 			w.makeWay()
 		}
 	}
+	w.ended = 0
 	if n > 1 {
-		w.quick = p.cfg.SlowJob == 0 && p.clock()-begun < time.Duration(n)*quickJob
+		w.ended = p.clock()
+		w.quick = p.cfg.SlowJob == 0 && w.ended-begun < time.Duration(n)*quickJob
 	}
 }
 
@@ -204,6 +211,7 @@ func (w *worker) next() bool {
 		case end:
 			return false
 		}
+		w.ended = 0
 		if !w.sleep(expires) && w.expired() {
 			return false
 		}
