@@ -38,13 +38,14 @@ func take(all *[]*flown) func(context.Context) *eventual.Result[int] {
 func TestFlight_H09_IdenticalComputationsAreDoneOnce(t *testing.T) {
 	var flight httpbridge.Flight[string, int]
 	var flown []*flown
-	ctx := context.WithValue(context.Background(), "user", "ann") //nolint:revive,staticcheck // any value
+	type user struct{}
+	ctx := context.WithValue(context.Background(), user{}, "ann")
 	a, b := flight.Do(ctx, "x", take(&flown)), flight.Do(context.Background(), "x", take(&flown))
 	other := flight.Do(ctx, "y", take(&flown))
 	if len(flown) != 2 {
 		t.Fatalf("%d computations", len(flown))
 	}
-	if flown[0].ctx.Value("user") != nil {
+	if flown[0].ctx.Value(user{}) != nil {
 		t.Error("it has the values of the first request")
 	}
 	if _, deadline := flown[0].ctx.Deadline(); deadline {

@@ -276,6 +276,27 @@ func TestMiddleware_H02_DeadlineLeavesTheHandlerBehind(t *testing.T) {
 	await(t, func() bool { return ask(url).status == 200 })
 }
 
+// Nobody waits any more, and still it is not lost.
+func TestMiddleware_H02_APanicThatIsTooLateIsLogged(t *testing.T) {
+	var log logtest.Log
+	gate := make(chan struct{})
+	h := pooled(t, 1, httpbridge.PoolConfig{Timeout: time.Millisecond, Logger: log.Logger()}, func(http.ResponseWriter, *http.Request) {
+		<-gate
+		explode("too late")
+	})
+	status := http.StatusServiceUnavailable // as long as it does not even have its turn in time
+	for status == http.StatusServiceUnavailable {
+		status = get(t, h).StatusCode
+	}
+	close(gate)
+	if status != http.StatusGatewayTimeout {
+		t.Errorf("%d", status)
+	}
+	await(t, func() bool {
+		return strings.Contains(log.String(), "too late") && strings.Contains(log.String(), "httpbridge_test.explode")
+	})
+}
+
 func TestMiddleware_H02_DeadlineAfterTheHeaderCutsTheConnection(t *testing.T) {
 	for name, write := range map[string]func(w http.ResponseWriter, gate chan struct{}){
 		"waiting": func(w http.ResponseWriter, gate chan struct{}) {
@@ -305,7 +326,7 @@ func TestMiddleware_H02_DeadlineAfterTheHeaderCutsTheConnection(t *testing.T) {
 			defer close(gate)
 			resp, err := http.Get(url)
 			if err != nil {
-				t.Fatal(err)
+				return // cut before the header was out
 			}
 			defer resp.Body.Close()
 			time.Sleep(200 * time.Millisecond) // does not read
@@ -471,6 +492,36 @@ func TestMiddleware_H10_FullDuplex(t *testing.T) {
 	feed.Close()
 	if rest, err := io.ReadAll(resp.Body); string(rest) != "D" || err != nil {
 		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+// What a handler reads after it began to write is what it would get without the
+// pool.
+func TestMiddleware_EchoesABody(t *testing.T) {
+	echo := func(w http.ResponseWriter, r *http.Request) {
+		for buf := make([]byte, 10); ; {
+			n, err := r.Body.Read(buf)
+			w.Write(buf[:n])
+			if err == io.EOF {
+				fmt.Fprint(w, " end")
+				return
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}
+	url := serve(t, pooled(t, 1, httpbridge.PoolConfig{}, func(w http.ResponseWriter, r *http.Request) {
+		first := make([]byte, 1)
+		io.ReadFull(r.Body, first) // the rest is there too, then
+		w.Write(first)
+		echo(w, r)
+	}))
+	body := strings.Repeat("0123456789", 100)
+	req, _ := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	if a := send(req); a.status != 200 || a.body != body+" end" {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -147,6 +147,11 @@ func openEvents(w http.ResponseWriter, timeout time.Duration) (*eventWriter, err
 // flushes after the last.
 func (e *eventWriter) send(events ...[]byte) error {
 	defer e.idle()
+	if len(events) == 0 {
+		if err := e.arm(); err != nil {
+			return err
+		}
+	}
 	for _, b := range events {
 		if err := e.arm(); err != nil {
 			return err
@@ -154,9 +159,6 @@ func (e *eventWriter) send(events ...[]byte) error {
 		if _, err := e.w.Write(b); err != nil {
 			return e.why(err)
 		}
-	}
-	if err := e.arm(); err != nil {
-		return err
 	}
 	return e.why(e.rc.Flush())
 }

@@ -44,7 +44,7 @@ func submit[In, Out any](ctx context.Context, op string, p *Pool, f *Func[In, Ou
 	if err := p.refusal(); err != nil {
 		return eventual.Failed[Out](err)
 	}
-	payload, err := contained(func() (payload, error) { return encode(p.codec, p.cfg.MaxPayload, in) })
+	payload, err := contained(func() (payload, error) { return encode(p.encoder, in) })
 	if err != nil {
 		return eventual.Failed[Out](p.errorf("argument of %s: %w", f.f.name, err))
 	}

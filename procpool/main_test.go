@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("PROCPOOL_TEST_FORGOTTEN") != "" {
 		forgetful()
 		return
+	}
+	if os.Getenv("PROCPOOL_TEST_ECHO") != "" {
+		rawEcho()
 	}
 	procpool.ServeIfWorker()
 	if os.Getenv("PROCPOOL_TEST_ORPHANAGE") != "" {
@@ -77,7 +81,13 @@ var (
 	})
 	ask         = procpool.Register("ask", func(ctx context.Context, n int) (int, error) { return procpool.CallParent[int, int](ctx, "double", n) })
 	unencodable = procpool.Register("unencodable", func(context.Context, struct{}) (any, error) { return struct{ F func() }{}, nil })
-	sleepOn     = procpool.Register("sleepOn", func(_ context.Context, d time.Duration) (string, error) { time.Sleep(d); return "slept", nil })
+	sleepOn     = procpool.Register("sleepOn", func(_ context.Context, d time.Duration) (string, error) {
+		sleeping.Add(1)
+		defer sleeping.Add(-1)
+		time.Sleep(d)
+		return "slept", nil
+	})
+	sleeping atomic.Int64 // jobs of sleepOn in this process, which nothing can end
 )
 
 type said struct{ Out, Err string }

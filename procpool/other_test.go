@@ -3,3 +3,5 @@
 package procpool_test
 
 func orphanage() {}
+
+func rawEcho() {}

@@ -104,7 +104,7 @@ func untyped[In, Out any](fn func(context.Context, In) (Out, error)) prepareFunc
 			if err != nil {
 				return payload{}, err
 			}
-			p, err := encode(c.codec, c.limit, out)
+			p, err := encode(c.encoder, out)
 			if err != nil {
 				return payload{}, &edgeError{codeEncode, fmt.Errorf("encoding the result: %w", err)}
 			}
@@ -115,8 +115,7 @@ func untyped[In, Out any](fn func(context.Context, In) (Out, error)) prepareFunc
 
 // codecs is how one end of a connection encodes and decodes.
 type codecs struct {
-	codec codec
-	limit int // of an encoded value
+	encoder
 	types receivedTypes
 }
 

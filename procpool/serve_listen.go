@@ -14,16 +14,30 @@ import (
 // lookOut reads what the pool says while a job runs. It runs on a goroutine of its
 // own, and ends when it has read something for the goroutine that serves.
 func (s *server) lookOut() {
-	s.mu.Lock()
-	if s.running == nil || s.lookingOut || s.gone {
-		s.mu.Unlock()
+	if !s.mayLookOut() {
 		return
 	}
-	s.lookingOut = true
-	s.mu.Unlock()
 	for !s.lookOnce() {
 	}
 	s.poke()
+}
+
+// mayLookOut reports whether it is time to, and sets the timer again if it is too
+// early.
+func (s *server) mayLookOut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed = false
+	if s.running == nil || s.lookingOut || s.gone {
+		return false
+	}
+	if early := lookOutAfter - time.Since(s.begun); early > 0 {
+		s.armed = true
+		s.timer.Reset(early)
+		return false
+	}
+	s.lookingOut = true
+	return true
 }
 
 // lookOnce reads one frame; it reports whether lookOut is to end.
@@ -165,9 +179,7 @@ func (s *server) replied(f frame.Frame) {
 // has started.
 func (s *server) poolGone(err error) {
 	if errors.Is(err, errNotOpen) {
-		// Some code here has closed the descriptor. The pool has noticed, and says so
-		// when it kills this process; unless it is gone too.
-		time.Sleep(3 * lastWords)
+		s.misunderstood(errors.New("the program has closed the descriptor of the connection to the pool"))
 	}
 	s.lost()
 	s.mu.Lock()
@@ -197,7 +209,7 @@ func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, erro
 	if len(name) > frame.MaxName {
 		return fail(fmt.Errorf("a name of %d bytes", len(name)))
 	}
-	v, err := contained(func() (payload, error) { return encode(s.codecs.codec, s.codecs.limit, in) })
+	v, err := contained(func() (payload, error) { return encode(s.codecs.encoder, in) })
 	if err != nil {
 		return fail(err)
 	}
@@ -210,6 +222,7 @@ func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, erro
 	s.lastCall++
 	id := s.lastCall
 	s.calls[id] = c
+	s.begun, s.armed = time.Time{}, true
 	s.mu.Unlock()
 	s.sendValue(frame.Call, id, name, v)
 	s.timer.Reset(0) // somebody has to read the answer
@@ -242,7 +255,7 @@ func Progress(ctx context.Context, v any) error {
 		return err
 	}
 	s := j.s
-	p, err := contained(func() (payload, error) { return encodeAny(s.codecs.codec, s.codecs.limit, v) })
+	p, err := contained(func() (payload, error) { return encodeAny(s.codecs.encoder, v) })
 	if err != nil {
 		return fmt.Errorf("procpool: Progress: %w", err)
 	}

@@ -79,6 +79,7 @@ func suite(t *testing.T, m mode) {
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, m) })
 	}
+	eventually(t, "jobs that were given up have ended", func() bool { return sleeping.Load() == 0 })
 }
 
 func suiteValues(t *testing.T, m mode) {

@@ -33,10 +33,11 @@ var (
 		select {}
 	})
 	closeSocket = procpool.Register("closeSocket", func(context.Context, struct{}) (int, error) {
-		_ = syscall.Close(3)
+		_ = syscall.Shutdown(3, syscall.SHUT_RDWR)
 		select {}
 	})
-	writeSocket = procpool.Register("writeSocket", func(_ context.Context, b []byte) (int, error) {
+	closeDescriptor = procpool.Register("closeDescriptor", func(context.Context, struct{}) (int, error) { return 1, syscall.Close(3) })
+	writeSocket     = procpool.Register("writeSocket", func(_ context.Context, b []byte) (int, error) {
 		_, _ = syscall.Write(3, b)
 		select {}
 	})
@@ -144,6 +145,9 @@ func TestProcpool_P04_Deaths(t *testing.T) {
 		{"closed socket", func(p *procpool.Pool) *eventual.Result[int] {
 			return procpool.DeferToProcess(bg, p, closeSocket, struct{}{})
 		}, procpool.WorkerExitError{Reason: procpool.ClosedConnection, Code: -1, Signal: syscall.SIGKILL}, "closed its connection"},
+		{"closed descriptor", func(p *procpool.Pool) *eventual.Result[int] {
+			return procpool.DeferToProcess(bg, p, closeDescriptor, struct{}{})
+		}, procpool.WorkerExitError{Reason: procpool.Exited, Code: 1}, "closed the descriptor of the connection"},
 		{"garbage", func(p *procpool.Pool) *eventual.Result[int] {
 			return procpool.DeferToProcess(bg, p, writeSocket, []byte("hello, world: this is no frame"))
 		}, procpool.WorkerExitError{Reason: procpool.ProtocolViolation, Code: -1, Signal: syscall.SIGKILL}, "not a frame"},

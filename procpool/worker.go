@@ -144,7 +144,7 @@ func newWorker(p *Pool, id int) *worker {
 		kick: make(chan struct{}, 1), batches: make(chan batch), handled: make(chan struct{}, 1),
 		exited: make(chan exit, 1), wrote: make(chan error, 1),
 		answers: make(chan answer), over: make(chan struct{}),
-		codecs: codecs{codec: p.codec, limit: p.cfg.MaxPayload},
+		codecs: codecs{encoder: p.encoder},
 		sent:   sentTypes{}, pace: 10 * time.Millisecond,
 	}
 }

@@ -142,6 +142,14 @@ func (w wakeup) run() {
 
 func (wakeup) abort(error) {} // teardown unwinds the coroutine itself
 
+// Func is the coroutine's function, for traces and reports.
+func (w wakeup) Func() uintptr {
+	if t := w.co.thread; t != nil {
+		return t.task.Func()
+	}
+	return 0
+}
+
 // interruption goes on with a coroutine that was cancelled, if it waits.
 type interruption struct{ co *Co }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"runtime"
+	"runtime/trace"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/funcname"
@@ -24,7 +25,13 @@ func Inline[T any](ctx context.Context, r *Reactor, fn func(co *Co) (T, error)) 
 	if err := r.check("Inline", ctx == nil, fn == nil); err != nil {
 		return eventual.Failed[T](err)
 	}
-	j := &inline[T]{co: Co{r: r, parent: ctx}, fn: fn}
+	return startInline(ctx, r, fn, 0)
+}
+
+// startInline is Inline of a function that reports call by the entry pc of
+// another, if it is not 0.
+func startInline[T any](ctx context.Context, r *Reactor, fn func(co *Co) (T, error), pc uintptr) *eventual.Result[T] {
+	j := &inline[T]{co: Co{r: r, parent: ctx}, fn: fn, pc: pc}
 	j.Init(ctx, j)
 	if !r.post(j) {
 		j.abort(r.errStopped)
@@ -37,6 +44,7 @@ type inline[T any] struct {
 	eventual.Promise[T]
 	co Co
 	fn func(*Co) (T, error)
+	pc uintptr // what to call fn in reports; 0: by its own name
 }
 
 // run begins the coroutine, on the loop.
@@ -66,7 +74,13 @@ func (j *inline[T]) drop() { j.fn, j.co.parent = nil, nil }
 
 func (j *inline[T]) unwind(cause error)           { j.Abort(cause) }
 func (j *inline[T]) Lifetime() *eventual.Lifetime { return j.co.r.life }
-func (j *inline[T]) Func() uintptr                { return funcname.PC(j.fn) }
+
+func (j *inline[T]) Func() uintptr {
+	if j.pc != 0 {
+		return j.pc
+	}
+	return funcname.PC(j.fn)
+}
 
 // Cancel reaches what the coroutine awaits, on the loop.
 func (j *inline[T]) Cancel() {
@@ -78,6 +92,7 @@ func (j *inline[T]) Cancel() {
 type coBody interface {
 	body()
 	unwind(cause error) // ends its result; what it awaits says the same
+	Func() uintptr      // what was submitted
 }
 
 // What a coroutine's goroutine says when it hands the turn back.
@@ -126,6 +141,9 @@ func (r *Reactor) newThread() *thread {
 			}
 		}()
 		for ok := true; ok; ok = yield(finished) {
+			if trace.IsEnabled() {
+				r.label() // stays with the goroutine, which runs nothing else
+			}
 			returned = false
 			t.task.body()
 			returned = true

@@ -145,4 +145,10 @@ func (h handOver[T]) run() {
 	}
 }
 
-func (h handOver[T]) abort(cause error) { _ = h.d.Errback(cause) }
+// abort hands on why res failed too, if it did on its own account.
+func (h handOver[T]) abort(cause error) {
+	if o, _ := h.res.Peek(); o.Err != nil && !errors.Is(o.Err, eventual.ErrStopped) {
+		cause = errors.Join(cause, o.Err)
+	}
+	_ = h.d.Errback(cause)
+}

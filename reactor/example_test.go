@@ -93,3 +93,69 @@ func ExampleReactor_CallLater() {
 	// first
 	// second
 }
+
+func ExampleDeferLater() {
+	r := reactor.New(reactor.Config{Name: "example"})
+	r.Start()
+	defer r.Stop(context.Background())
+
+	later := reactor.DeferLater(context.Background(), r, time.Millisecond, func(context.Context) (string, error) {
+		return "a millisecond later", nil
+	})
+	fmt.Println(later.Wait(time.Second))
+	// Output: a millisecond later <nil>
+}
+
+func ExampleRunDeferred() {
+	r := reactor.New(reactor.Config{Name: "example"})
+	r.Start()
+	defer r.Stop(context.Background())
+
+	res := reactor.RunDeferred(context.Background(), r, func(context.Context) *eventual.Deferred[int] {
+		d := eventual.NewDeferred[int](nil)
+		r.CallLater(time.Millisecond, func() { _ = d.Callback(21) })
+		return d.AddCallback(func(n int) (int, error) { return 2 * n, nil })
+	})
+	fmt.Println(res.Wait(time.Second))
+	// Output: 42 <nil>
+}
+
+func ExampleDeferred() {
+	r := reactor.New(reactor.Config{Name: "example"})
+	r.Start()
+	defer r.Stop(context.Background())
+
+	total := 0 // only ever touched on the reactor
+	work := eventual.Go(context.Background(), func(context.Context) (int, error) { return 5, nil })
+	counted := reactor.Deferred(r, work).AddCallback(func(n int) (int, error) {
+		total += n
+		return total, nil
+	})
+	fmt.Println(counted.Result().Wait(time.Second))
+	// Output: 5 <nil>
+}
+
+func ExampleReact() {
+	// In main: os.Exit(reactor.React(run))
+	code := reactor.React(func(ctx context.Context, r *reactor.Reactor) error {
+		n, err := reactor.WaitFor(ctx, r, time.Second, func(context.Context) (int, error) { return 3, nil })
+		if err != nil {
+			return err
+		}
+		return &reactor.ExitError{Code: n}
+	})
+	fmt.Println(code)
+	// Output: 3
+}
+
+func ExampleReactor_OnShutdown() {
+	r := reactor.New(reactor.Config{Name: "example"})
+	r.Start()
+	r.OnShutdown(reactor.Before, func(context.Context) error { fmt.Println("say goodbye"); return nil })
+	r.OnShutdown(reactor.After, func(context.Context) error { fmt.Println("all is quiet"); return nil })
+	fmt.Println(r.Stop(context.Background()))
+	// Output:
+	// say goodbye
+	// all is quiet
+	// <nil>
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/funcname"
 )
 
 // LoopingCall calls a function again and again at an interval, as a coroutine: it
@@ -69,7 +70,7 @@ func (l *LoopingCall) Start(ctx context.Context, interval time.Duration, now boo
 	}
 	l.current = run
 	l.mu.Unlock()
-	res := Inline(ctx, l.r, run.loop)
+	res := startInline(ctx, l.r, run.loop, funcname.PC(l.fn))
 	res.OnDone(run.ended) // also when it never began
 	return res
 }

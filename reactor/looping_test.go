@@ -197,6 +197,30 @@ func TestLoopingCall_R08_ResetInsideTheCall(t *testing.T) {
 	}
 }
 
+func TestLoopingCall_UnhandledFailureNamesTheFunction(t *testing.T) {
+	said := make(chan string, 16)
+	defer eventual.OnUnhandled(func(err error) {
+		if errors.Is(err, errBoom) {
+			said <- err.Error()
+		}
+	})()
+	k := newTicks(t, reactor.LoopOptions{}, nil)
+	reactor.NewLoopingCall(k.Reactor.Reactor, func(*reactor.Tick) error { return errBoom }, reactor.LoopOptions{}).Start(t.Context(), time.Hour, true)
+	k.Pump()
+	for end := time.Now().Add(soon); time.Now().Before(end); {
+		runtime.GC()
+		select {
+		case s := <-said:
+			if !strings.Contains(s, "TestLoopingCall_UnhandledFailureNamesTheFunction.func") {
+				t.Error(s)
+			}
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+	t.Error("not reported")
+}
+
 func TestLoopingCall_BackOff(t *testing.T) {
 	var told []string
 	fail := true

@@ -6,12 +6,10 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
-	"github.com/trestle-go/trestle/internal/logtest"
 	"github.com/trestle-go/trestle/reactor"
 	"github.com/trestle-go/trestle/reactor/reactortest"
 )
@@ -137,93 +135,3 @@ func TestReactor_R12_GoexitOfALoopingCall(t *testing.T) {
 
 // TestReactor_R12_GoexitOfThoseWhoAreToldOfTheStop has every party that is told
 // end the goroutine that tells it: all the others are told none the less.
-func TestReactor_R12_GoexitOfThoseWhoAreToldOfTheStop(t *testing.T) {
-	r := reactor.New(reactor.Config{Logger: quiet()})
-	ctx := context.Background()
-	var all []*eventual.Result[int]
-	keep := func(res *eventual.Result[int]) {
-		res.OnDone(runtime.Goexit)
-		all = append(all, res)
-	}
-	for range 5 {
-		keep(reactor.DeferLater(ctx, r, time.Hour, one))
-		keep(reactor.RunDeferred(ctx, r, func(context.Context) *eventual.Deferred[int] {
-			return eventual.NewDeferred(func(*eventual.Deferred[int]) { runtime.Goexit() })
-		}))
-		keep(reactor.Inline(ctx, r, func(co *reactor.Co) (int, error) { return 1, co.Sleep(time.Hour) }))
-	}
-	r.Start()
-	on(t, r, func() {
-		for range 5 {
-			keep(reactor.RunInReactor(ctx, r, one)) // behind the one that stops
-		}
-		_ = r.Stop(ctx)
-	})
-	if err := r.Stop(ctx); err != nil {
-		t.Error(err)
-	}
-	for i, res := range all {
-		if _, err := res.Wait(0); err != nil && !errors.Is(err, eventual.ErrStopped) {
-			t.Errorf("%d: %v", i, err)
-		}
-	}
-}
-
-func TestReactor_R05_ABeforeTriggerWaitsForADeferred(t *testing.T) {
-	r := reactor.New(reactor.Config{})
-	r.Start()
-	closed := eventual.NewDeferred[int](nil)
-	var order []string
-	r.OnShutdown(reactor.Before, func(context.Context) error { order = append(order, "rest"); return nil })
-	r.OnShutdown(reactor.Before, func(ctx context.Context) error {
-		if err := r.Call(func() { r.CallLater(time.Millisecond, func() { _ = closed.Callback(1) }) }); err != nil {
-			return err
-		}
-		_, err := closed.Result().WaitContext(ctx)
-		order = append(order, "closed")
-		return err
-	})
-	if err := r.Stop(context.Background()); err != nil || strings.Join(order, " ") != "closed rest" {
-		t.Errorf("%v, %v", err, order)
-	}
-}
-
-func TestReactor_R05_StopErrorNamesTheTrigger(t *testing.T) {
-	r := reactor.New(reactor.Config{Name: "hung", Logger: quiet()})
-	r.Start()
-	release := make(chan struct{})
-	r.OnShutdown(reactor.Before, func(context.Context) error { <-release; return nil })
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
-	defer cancel()
-	var stop *eventual.StopError
-	var err error
-	for err = r.Stop(ctx); !errors.As(err, &stop); err = r.Stop(ctx) {
-		if err != nil {
-			break // the shutdown gave the trigger up first, and says so
-		}
-	}
-	close(release)
-	if stop != nil {
-		run := stop.Running[0]
-		if run.Name != "shutdown trigger of phase before" || !strings.Contains(run.Submitted, "misuse_test.go") || !strings.Contains(run.Stack, "TestReactor_R05") {
-			t.Errorf("%+v", run)
-		}
-	} else if !strings.Contains(err.Error(), "misuse_test.go") {
-		t.Errorf("%v", err)
-	}
-	<-r.Done()
-}
-
-func TestReactor_R05_TooLateIsLogged(t *testing.T) {
-	log := new(logtest.Log)
-	r := reactor.New(reactor.Config{Logger: log.Logger()})
-	ran := false
-	r.OnShutdown(reactor.During, func(context.Context) error {
-		r.OnShutdown(reactor.Before, func(context.Context) error { t.Error("ran"); return nil })
-		r.OnShutdown(reactor.After, func(context.Context) error { ran = true; return nil })
-		return nil
-	})
-	if err := r.Stop(context.Background()); err != nil || !ran || !strings.Contains(log.String(), "phase=before") {
-		t.Errorf("%v, After ran %v, %s", err, ran, log)
-	}
-}

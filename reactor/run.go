@@ -40,7 +40,7 @@ func BlockingCallFromThread[T any](ctx context.Context, r *Reactor, fn func(cont
 	res := RunInReactor(ctx, r, fn)
 	v, err := res.WaitContext(ctx)
 	if err != nil {
-		res.Cancel() // does nothing if it is the work that failed
+		giveUp(res)
 	}
 	return v, err
 }
@@ -49,9 +49,16 @@ func BlockingCallFromThread[T any](ctx context.Context, r *Reactor, fn func(cont
 func waitOrCancel[T any](res *eventual.Result[T], timeout time.Duration) (T, error) {
 	v, err := res.Wait(timeout)
 	if err != nil {
-		res.Cancel()
+		giveUp(res)
 	}
 	return v, err
+}
+
+// giveUp cancels res, which does nothing if it is the work that failed. If the
+// work has failed since, that is no news to anybody.
+func giveUp[T any](res *eventual.Result[T]) {
+	res.Cancel()
+	res.Peek()
 }
 
 // DeferLater has fn called on the goroutine of r once d has passed, and gives its

@@ -226,6 +226,7 @@ func (r *Reactor) endedTrigger(run *triggerRun) {
 
 // finished is the last thing that the loop does.
 func (r *Reactor) finished() {
+	r.endMeter()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	close(r.ended)

@@ -15,13 +15,13 @@ type Stats struct {
 	Queued     int               // calls submitted by other goroutines and not taken by the loop
 	QueuedMax  int               // the most that ever waited at once
 	Lag        histogram.Summary // from when work was due until it began: every timer, and the first call of every sixteenth batch
-	Busy       float64           // share of the time since Start in which the loop was not asleep, 0 to 1
+	Busy       float64           // share of Uptime in which the loop was not asleep, 0 to 1
 	Callbacks  uint64            // calls and timers run, as of when the loop last slept or ended a batch
 	Timers     int               // delayed calls still to come
 	Coroutines int               // that have begun and not ended
 	Stalls     uint64            // callbacks that held the loop longer than Config.StallThreshold
 	Panics     uint64            // callbacks that panicked outside of work that has a result
-	Uptime     time.Duration     // since Start
+	Uptime     time.Duration     // since Start, until the loop ended
 }
 
 // Stats returns a snapshot.
@@ -54,6 +54,7 @@ type meter struct {
 	begun atomic.Int64
 	woke  atomic.Int64 // since when the loop is awake; 0 while it sleeps
 	busy  atomic.Int64 // of the times it was awake before
+	over  atomic.Int64 // when the loop ended; 0 before
 }
 
 func (m *meter) begin(now time.Duration) {
@@ -65,6 +66,12 @@ func (r *Reactor) idle() {
 	m := &r.meter
 	m.busy.Store(m.busy.Load() + int64(r.clock()) - m.woke.Load())
 	m.woke.Store(0)
+}
+
+// endMeter is called by the loop when it ends.
+func (r *Reactor) endMeter() {
+	r.idle()
+	r.meter.over.Store(int64(r.clock()))
 }
 
 func (r *Reactor) awake() {
@@ -83,6 +90,9 @@ func (m *meter) awakeFor(now time.Duration) time.Duration {
 }
 
 func (m *meter) read(now time.Duration) (uptime time.Duration, share float64) {
+	if over := m.over.Load(); over != 0 {
+		now = time.Duration(over)
+	}
 	uptime = now - time.Duration(m.begun.Load())
 	if uptime <= 0 {
 		return 0, 0

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"runtime"
+	"runtime/pprof"
 	"runtime/trace"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -63,10 +66,59 @@ func TestReactor_TraceHasItsRegions(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := startReactor(t, reactor.Config{Name: "traced-reactor"})
-	on(t, r, func() {})
+	profile := func() string {
+		var b strings.Builder
+		_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
+		return b.String()
+	}
+	labelled := make(map[string]bool)
+	look := func(what string) { labelled[what] = strings.Contains(profile(), `"reactor":"traced-reactor"`) }
+	on(t, r, func() { look("call") })
+	wait(t, reactor.DeferLater(context.Background(), r, time.Millisecond, func(context.Context) (int, error) { look("timer"); return 1, nil }))
+	wait(t, reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) {
+		err := co.Yield()
+		look("coroutine")
+		return 1, err
+	}))
 	trace.Stop()
-	if !bytes.Contains(out.Bytes(), []byte("traced-reactor")) {
-		t.Error("the trace does not name the reactor")
+	for _, what := range []string{"call", "timer", "coroutine"} {
+		if !labelled[what] {
+			t.Errorf("a %s has no pprof label", what)
+		}
+	}
+	for _, want := range []string{"traced-reactor: ", "TestReactor_TraceHasItsRegions.func"} {
+		if !bytes.Contains(out.Bytes(), []byte(want)) {
+			t.Errorf("the trace does not have %q", want)
+		}
+	}
+}
+
+// TestReactor_StatsUnderLoad asks a reactor that never sleeps, and one that has
+// stopped.
+func TestReactor_StatsUnderLoad(t *testing.T) {
+	r := reactor.New(reactor.Config{})
+	r.Start()
+	stop := false
+	var again func()
+	again = func() {
+		if !stop {
+			_ = r.Call(again)
+		}
+	}
+	if err := r.Call(again); err != nil {
+		t.Fatal(err)
+	}
+	for r.Stats().Callbacks < 10_000 {
+		runtime.Gosched()
+	}
+	on(t, r, func() { stop = true })
+	if err := r.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	before := r.Stats()
+	time.Sleep(2 * time.Millisecond)
+	if after := r.Stats(); after != before || after.Busy == 0 {
+		t.Errorf("it goes on being busy after its end: %+v, then %+v", before, after)
 	}
 }
 
@@ -92,6 +144,7 @@ func TestReactor_Soak(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	on(t, r, func() {}) // the last coroutine's turn is over, not only its result told
 	if s := r.Stats(); s.Timers != 0 || s.Coroutines != 0 || s.Queued != 0 || s.Panics != 0 {
 		t.Errorf("left behind: %+v", s)
 	}

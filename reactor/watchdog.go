@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,6 +97,9 @@ func (r *Reactor) reportStall(atLeast time.Duration) {
 	stack := r.stack()
 	if r.attn.Load()&attnMark == 0 {
 		return // it ended meanwhile: the stack is somebody else's
+	}
+	if r.coID.Load() == 0 && !strings.Contains(stack, ".(*Reactor).runTask(") {
+		return // no callback runs: it is the loop that waits for a processor
 	}
 	r.stalls.Add(1)
 	r.log().Warn("reactor: callback holds the reactor", "reactor", r.cfg.Name, "for_at_least", atLeast, "stack", stack)
