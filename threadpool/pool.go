@@ -176,8 +176,7 @@ func (p *Pool) dispatchLocked() (w *worker, ok bool) {
 		p.resuming = p.resuming[1:]
 	case len(p.idle) > 0:
 		w = p.popIdleLocked()
-		w.coming = true
-		p.coming++
+		p.sentLocked(w)
 	default:
 		p.spawnLocked()
 		return nil, true
@@ -215,6 +214,12 @@ func (p *Pool) releaseLocked(w *worker) {
 		w.slot = false
 		p.slots--
 	}
+}
+
+// sentLocked: w, which holds a slot, is to look for a job.
+func (p *Pool) sentLocked(w *worker) {
+	w.coming = true
+	p.coming++
 }
 
 // arrivedLocked: w, if it was sent for a job, is looking for it now.

@@ -162,7 +162,9 @@ func (p *Pool) waitingLocked() int { return p.queue.len() + int(p.spare.Load()) 
 // enqueueLocked also gives a free slot to a worker, which is to be woken.
 func (p *Pool) enqueueLocked(e entry) (wake *worker) {
 	p.pushLocked(e)
-	wake, _ = p.dispatchLocked()
+	if p.waitingLocked() > p.coming {
+		wake, _ = p.dispatchLocked()
+	}
 	return wake
 }
 

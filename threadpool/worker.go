@@ -200,25 +200,7 @@ func (w *worker) giveBack() []entry {
 	return es
 }
 
-// next finds something to do; it reports false when the worker is to end.
-func (w *worker) next() bool {
-	for {
-		found, end, expires, wake := w.look()
-		wakeAll(wake)
-		switch {
-		case found:
-			return true
-		case end:
-			return false
-		}
-		w.ended = 0
-		if !w.sleep(expires) && w.expired() {
-			return false
-		}
-	}
-}
-
-// How often a worker looks again before it parks: somebody who just got a result
+// How often a worker looks again before it is idle: somebody who just got a result
 // often has the next job, and waking a goroutine costs more than looking. Waking a
 // thread costs far more still.
 const (
@@ -226,21 +208,36 @@ const (
 	lockedSpins = 20
 )
 
+// next finds something to do; it reports false when the worker is to end.
+func (w *worker) next() bool {
+	patience := spins
+	if w.p.cfg.LockOSThread {
+		patience = lockedSpins
+	}
+	for left := patience; ; left-- {
+		found, expires, wake := w.look(left > 0)
+		wakeAll(wake)
+		switch found {
+		case jobs:
+			return true
+		case wait:
+			w.ended = 0
+			runtime.Gosched()
+		case over:
+			return false
+		case idle:
+			w.ended = 0
+			if !w.sleep(expires) && w.expired() {
+				return false
+			}
+			left = patience + 1
+		}
+	}
+}
+
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
 func (w *worker) sleep(expires bool) (woken bool) {
-	n := spins
-	if w.p.cfg.LockOSThread {
-		n = lockedSpins
-	}
-	for range n {
-		runtime.Gosched()
-		select {
-		case <-w.wakeup:
-			return true
-		default:
-		}
-	}
 	if !expires {
 		<-w.wakeup
 		return true
