@@ -138,6 +138,47 @@ func TestMiddleware_H07_StreamsDoNotEatTheBudget(t *testing.T) {
 	}
 }
 
+// A stream that waits for something while its slot is lent does not lend it twice.
+func TestMiddleware_H07_AfterAStreamTheBoundIsWhatItWas(t *testing.T) {
+	var s httpbridge.Stream[int]
+	var running, most atomic.Int32
+	mux := http.NewServeMux()
+	mux.Handle("GET /stream", httpbridge.Subscribe(func(*http.Request) (httpbridge.Subscription[int], error) {
+		return httpbridge.Subscription[int]{Stream: &s, Only: func(n int) bool {
+			v, err := eventual.Go(t.Context(), func(context.Context) (int, error) {
+				time.Sleep(time.Millisecond) // so that the wait has to park
+				return n, nil
+			}).Wait(patience)
+			return err == nil && v == n
+		}}, nil
+	}, httpbridge.EventsConfig{}))
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		n := running.Add(1)
+		defer running.Add(-1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		time.Sleep(time.Millisecond)
+	})
+	url := serve(t, pooled(t, 1, httpbridge.PoolConfig{Timeout: patience, QueueTimeout: patience}, mux.ServeHTTP))
+	f := follow(t, url+"/stream")
+	publish(t, &s, 1, 2)
+	f.want("1", "2")
+	f.resp.Body.Close()
+	await(t, func() bool { return s.Stats().Clients == 0 })
+	answers := make(chan answer)
+	for range 20 {
+		go func() { answers <- ask(url + "/") }()
+	}
+	for range 20 {
+		if a := <-answers; a.status != 200 {
+			t.Errorf("%+v", a)
+		}
+	}
+	if most.Load() != 1 {
+		t.Errorf("%d at once", most.Load())
+	}
+}
+
 func TestMiddleware_H07_NoTurnInTime(t *testing.T) {
 	gate, begun := make(chan struct{}), make(chan struct{}, 2)
 	h := pooled(t, 1, httpbridge.PoolConfig{QueueTimeout: 20 * time.Millisecond}, func(http.ResponseWriter, *http.Request) {
