@@ -33,7 +33,7 @@ func newJob[T any](ctx context.Context, p *Pool, fn func(context.Context) (T, er
 	return j
 }
 
-func (j *job[T]) run(w *worker) {
+func (j *job[T]) run() {
 	ctx, ok := j.Begin()
 	if !ok {
 		return
@@ -54,7 +54,7 @@ func (j *job[T]) run(w *worker) {
 	if err != nil {
 		j.p.failed.Add(1)
 	} else {
-		w.succeeded.Add(1)
+		j.p.succeeded.Add(1)
 	}
 	j.Settle(v, err)
 }
@@ -82,29 +82,28 @@ type calls struct {
 	one  [1]func(context.Context) // what fs is, if it is one: saves an allocation
 }
 
-func (c *calls) run(w *worker) {
+func (c *calls) run() {
 	ctx, ok := c.Begin()
 	if !ok {
 		return
 	}
 	defer c.Settle(struct{}{}, nil) // ends the ctx
 	for _, f := range c.fs {
-		w.call(ctx, f)
+		c.call(ctx, f)
 	}
 }
 
-// call calls f, with nobody to tell how it ended.
-func (w *worker) call(ctx context.Context, f func(context.Context)) {
-	p, returned := w.p, false
+func (c *calls) call(ctx context.Context, f func(context.Context)) {
+	returned := false
 	defer func() {
 		if returned {
-			w.succeeded.Add(1)
+			c.p.succeeded.Add(1)
 			return
 		}
-		p.failed.Add(1)
+		c.p.failed.Add(1)
 		if v := recover(); v != nil {
-			p.panicked.Add(1)
-			p.log().Error("threadpool: job panicked", "pool", p.cfg.Name, "job", funcname.Describe(funcname.PC(f)), "panic", eventual.Recovered(v))
+			c.p.panicked.Add(1)
+			c.p.log().Error("threadpool: job panicked", "pool", c.p.cfg.Name, "job", funcname.Describe(funcname.PC(f)), "panic", eventual.Recovered(v))
 		}
 	}()
 	f(ctx)
@@ -118,14 +117,3 @@ func (c *calls) canceled() bool               { return false } // nobody can
 func (c *calls) drop()                        {}               // nobody keeps it
 func (c *calls) Lifetime() *eventual.Lifetime { return c.p.life }
 func (c *calls) Func() uintptr                { return funcname.PC(c.fs[0]) }
-
-// plainCall is one function without a result, and without a ctx of its caller's to
-// derive one from: the job that costs no allocation. It is given the pool's ctx.
-type plainCall func(context.Context)
-
-func (f plainCall) run(w *worker) { w.call(w.p.life.Context(), f) }
-
-func (plainCall) refuse(error) bool { return true }
-func (plainCall) canceled() bool    { return false }
-func (plainCall) drop()             {}
-func (f plainCall) Func() uintptr   { return funcname.PC(f) }

@@ -55,12 +55,11 @@ type Pool struct {
 	rescueAt  time.Duration // when to look again for workers that hold jobs up
 	sweepIn   int           // refusals until a full queue is searched for dead jobs again
 	alarm     *time.Timer   // of the slow-job watch; nil unless it is set
-	retired   uint64        // jobs that workers which are gone have succeeded with
 
 	// Written with mu held.
 	lent                atomic.Int64 // workers that gave their slot while they wait
 	spare               atomic.Int64 // jobs that workers have taken several at once and not begun
-	failed              atomic.Uint64
+	succeeded, failed   atomic.Uint64
 	panicked, slow      atomic.Uint64
 	waitTimes, runTimes histogram.Histogram
 }
@@ -176,7 +175,8 @@ func (p *Pool) dispatchLocked() (w *worker, ok bool) {
 		p.resuming = p.resuming[1:]
 	case len(p.idle) > 0:
 		w = p.popIdleLocked()
-		p.sentLocked(w)
+		w.coming = true
+		p.coming++
 	default:
 		p.spawnLocked()
 		return nil, true
@@ -214,12 +214,6 @@ func (p *Pool) releaseLocked(w *worker) {
 		w.slot = false
 		p.slots--
 	}
-}
-
-// sentLocked: w, which holds a slot, is to look for a job.
-func (p *Pool) sentLocked(w *worker) {
-	w.coming = true
-	p.coming++
 }
 
 // arrivedLocked: w, if it was sent for a job, is looking for it now.

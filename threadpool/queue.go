@@ -11,9 +11,9 @@ import (
 
 // task is a job in the queue.
 type task interface {
-	// run runs the job on w, unless it was cancelled. It does not return if the job
-	// ends its goroutine.
-	run(w *worker)
+	// run runs the job, unless it was cancelled. It does not return if the job ends
+	// its goroutine.
+	run()
 	// refuse ends a job that was not started; it reports false if it was.
 	refuse(cause error) bool
 	// canceled reports that its result was, so that it will not be started.
@@ -54,9 +54,6 @@ type queue struct {
 func (q *queue) len() int { return len(q.entries) - q.head }
 
 func (q *queue) push(e entry) {
-	if n := len(q.entries); n == cap(q.entries) {
-		q.entries = slices.Grow(q.entries, max(n, 16)) // append's own quarter would copy a storm five times
-	}
 	q.entries = append(q.entries, e)
 	q.pushed++
 }

@@ -42,12 +42,8 @@ func (p *Pool) Stats() Stats {
 		Queued: p.waitingLocked(), QueuedMax: p.queuedMax, Blocked: len(p.senders),
 	}
 	s.SlowJobs = p.slowLocked()
-	s.Succeeded = p.retired
-	for w := range p.workers {
-		s.Succeeded += w.succeeded.Load()
-	}
 	p.mu.Unlock()
-	s.Failed = p.failed.Load()
+	s.Succeeded, s.Failed = p.succeeded.Load(), p.failed.Load()
 	s.Panicked, s.Slow = p.panicked.Load(), p.slow.Load()
 	s.Wait, s.Run = p.waitTimes.Summary(), p.runTimes.Summary()
 	return s

@@ -28,15 +28,10 @@ func DeferToThread[T any](ctx context.Context, p *Pool, fn func(context.Context)
 }
 
 // CallInThread has f called by a worker of p. It returns an error if f is not
-// accepted, as DeferToThread does. Nobody waits for f: its panic is logged. If ctx is
-// context.Background(), the ctx of f is the pool's own, which ends only with a Stop
-// that runs out of time; else it ends with f.
+// accepted, as DeferToThread does. Nobody waits for f: its panic is logged.
 func (p *Pool) CallInThread(ctx context.Context, f func(context.Context)) error {
 	if err := p.check("CallInThread", ctx == nil, f == nil); err != nil {
 		return err
-	}
-	if eventual.Plain(ctx) {
-		return p.submit(ctx, plainCall(f))
 	}
 	c := &calls{p: p, one: [1]func(context.Context){f}}
 	c.fs = c.one[:]
@@ -162,9 +157,7 @@ func (p *Pool) waitingLocked() int { return p.queue.len() + int(p.spare.Load()) 
 // enqueueLocked also gives a free slot to a worker, which is to be woken.
 func (p *Pool) enqueueLocked(e entry) (wake *worker) {
 	p.pushLocked(e)
-	if p.waitingLocked() > p.coming {
-		wake, _ = p.dispatchLocked()
-	}
+	wake, _ = p.dispatchLocked()
 	return wake
 }
 
@@ -176,12 +169,8 @@ func (p *Pool) entry(ctx context.Context, t task) entry {
 	return e
 }
 
-// timedEvery says which jobs are timed: reading the clock three times costs more
-// than a short job does.
-const timedEvery = 16
-
 func (p *Pool) pushLocked(e entry) {
-	if p.queue.pushed%timedEvery == 0 {
+	if p.queue.pushed%16 == 0 {
 		e.at = max(p.clock(), 1)
 	}
 	p.queue.push(e)

@@ -8,19 +8,8 @@ import "time"
 // those who find nothing else.
 const batch = 8
 
-// What a worker finds when it looks for something to do.
-type finding int
-
-const (
-	jobs finding = iota // in mine
-	wait                // nothing yet: it keeps its slot and looks again
-	idle                // nothing: it is among the idle
-	over                // it is to end
-)
-
-// look takes jobs if it can. If not, it gives the slot back, unless the worker is to
-// linger, and puts it among the idle; expires says that it may not idle for ever.
-func (w *worker) look(linger bool) (found finding, expires bool, wake []*worker) {
+// look takes jobs if it can and otherwise puts the worker among the idle.
+func (w *worker) look() (found, end, expires bool, wake []*worker) {
 	p := w.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -28,22 +17,18 @@ func (w *worker) look(linger bool) (found finding, expires bool, wake []*worker)
 		p.arrivedLocked(w)
 		wanted := len(p.resuming) > 0 || p.slots > p.max || p.state == stopped
 		if !wanted && w.takeLocked() {
-			return jobs, false, p.feedLocked()
-		}
-		if linger && !wanted && p.state == running {
-			p.sentLocked(w)
-			return wait, false, nil
+			return true, false, false, p.feedLocked()
 		}
 		p.releaseLocked(w)
 		wake = p.feedLocked()
 	}
 	if p.quietLocked() || p.stayingLocked()-p.lentLocked() > p.max || p.state == stopped {
 		w.leaveLocked()
-		return over, false, append(wake, p.settleLocked()...)
+		return false, true, false, append(wake, p.settleLocked()...)
 	}
 	w.idle = true
 	p.idle = append(p.idle, w)
-	return idle, p.stayingLocked() > p.min, wake
+	return false, false, p.stayingLocked() > p.min, wake
 }
 
 // takeLocked takes a share of the queue or, if that is empty, of what another

@@ -47,7 +47,7 @@ func (p *Pool) workerFailed(w *worker, err error) {
 	p.mu.Lock()
 	p.queue.putBack(w.giveBack()) // of a goroutine that ended before this one
 	p.releaseLocked(w)
-	p.forgetLocked(w)
+	delete(p.workers, w)
 	var left []entry
 	var senders []*sender
 	var wake []*worker

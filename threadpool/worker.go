@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -22,12 +21,6 @@ type worker struct {
 	p      *Pool
 	wakeup chan struct{} // one slot; made by the worker's goroutine's creator
 	timer  *time.Timer   // of the idle timeout; owned by the worker
-
-	succeeded atomic.Uint64 // jobs; counted by worker, so that workers do not all write to one place
-
-	// Owned by the worker.
-	quick bool          // the jobs of its last batch were
-	ended time.Duration // when that ended, if it was looked up and the next one follows at once; else 0
 
 	// Guarded by p.mu.
 	slot   bool   // it holds a slot
@@ -97,47 +90,27 @@ func (w *worker) hooked(none bool, hook any) {
 	}
 }
 
-// quickJob is how long the jobs of a batch may take on average for the clock to be
-// read only once in the next one: reading it costs as much as a short job.
-const quickJob = 2 * time.Microsecond
-
-// runBatch runs what the worker has taken. After a batch of quick jobs, all of the
-// next one are taken to begin when it does, unless slow jobs are looked for.
+// runBatch runs what the worker has taken.
 func (w *worker) runBatch() {
 	p := w.p
-	begun := w.ended
-	if begun == 0 {
-		begun = p.clock()
-	}
-	now, n := begun, 0
+	now := p.clock()
 	for {
 		e := w.advance(now)
 		if e.task == nil {
-			break
+			return
 		}
-		n++
 		if e.at != 0 {
-			if w.quick {
-				now = p.clock()
-			}
 			p.waitTimes.Record(now - e.at)
 		}
-		e.task.run(w)
-		if e.at != 0 || !w.quick {
-			end := p.clock()
-			if e.at != 0 {
-				p.runTimes.Record(end - now)
-			}
-			now = end
+		e.task.run()
+		end := p.clock()
+		if e.at != 0 {
+			p.runTimes.Record(end - now)
 		}
+		now = end
 		if p.lent.Load() > 0 {
 			w.makeWay()
 		}
-	}
-	w.ended = 0
-	if n > 1 {
-		w.ended = p.clock()
-		w.quick = p.cfg.SlowJob == 0 && w.ended-begun < time.Duration(n)*quickJob
 	}
 }
 
@@ -200,7 +173,24 @@ func (w *worker) giveBack() []entry {
 	return es
 }
 
-// How often a worker looks again before it is idle: somebody who just got a result
+// next finds something to do; it reports false when the worker is to end.
+func (w *worker) next() bool {
+	for {
+		found, end, expires, wake := w.look()
+		wakeAll(wake)
+		switch {
+		case found:
+			return true
+		case end:
+			return false
+		}
+		if !w.sleep(expires) && w.expired() {
+			return false
+		}
+	}
+}
+
+// How often a worker looks again before it parks: somebody who just got a result
 // often has the next job, and waking a goroutine costs more than looking. Waking a
 // thread costs far more still.
 const (
@@ -208,36 +198,21 @@ const (
 	lockedSpins = 20
 )
 
-// next finds something to do; it reports false when the worker is to end.
-func (w *worker) next() bool {
-	patience := spins
-	if w.p.cfg.LockOSThread {
-		patience = lockedSpins
-	}
-	for left := patience; ; left-- {
-		found, expires, wake := w.look(left > 0)
-		wakeAll(wake)
-		switch found {
-		case jobs:
-			return true
-		case wait:
-			w.ended = 0
-			runtime.Gosched()
-		case over:
-			return false
-		case idle:
-			w.ended = 0
-			if !w.sleep(expires) && w.expired() {
-				return false
-			}
-			left = patience + 1
-		}
-	}
-}
-
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
 func (w *worker) sleep(expires bool) (woken bool) {
+	n := spins
+	if w.p.cfg.LockOSThread {
+		n = lockedSpins
+	}
+	for range n {
+		runtime.Gosched()
+		select {
+		case <-w.wakeup:
+			return true
+		default:
+		}
+	}
 	if !expires {
 		<-w.wakeup
 		return true
@@ -286,14 +261,9 @@ func (w *worker) leaveLocked() {
 // gone takes a worker that has ended out of the pool.
 func (p *Pool) gone(w *worker) {
 	p.mu.Lock()
-	p.forgetLocked(w)
+	delete(p.workers, w)
 	p.leaving--
 	wake := p.settleLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
-}
-
-func (p *Pool) forgetLocked(w *worker) {
-	delete(p.workers, w)
-	p.retired += w.succeeded.Load()
 }
