@@ -10,7 +10,7 @@ require (
 	github.com/panjf2000/ants/v2 v2.12.1
 	github.com/sourcegraph/conc v0.3.0
 	github.com/trestle-go/trestle v0.0.0
-	golang.org/x/sync v0.11.0
+	golang.org/x/sync v0.25.0
 )
 
 require (

@@ -17,8 +17,9 @@ import (
 	"github.com/trestle-go/trestle/threadpool"
 )
 
-// Tasks handed to a pool by one goroutine, with nobody waiting for a value. The
-// time is until all have run, the pool's own beginning and end included.
+// Tasks handed to a pool by one goroutine, with nobody waiting for a value. Each
+// tells a WaitGroup that it has run, which is the same for all. Pools that are made
+// to be used for long are; groups, which are not, are made for each round.
 func BenchmarkPool(b *testing.B) {
 	workers := runtime.GOMAXPROCS(0)
 	for _, t := range []struct {
@@ -32,19 +33,20 @@ func BenchmarkPool(b *testing.B) {
 		{"1ms-sleep", func() { time.Sleep(time.Millisecond) }, 1000},
 	} {
 		b.Run("task="+t.name, func(b *testing.B) {
+			ours := threadpoolTasks(b, threadpool.Config{Max: t.size}, t.task)
 			yardsticks := []contender{
-				{name: "channel-workers", run: channelWorkers(t.size, t.task)},
+				{name: "channel-workers", run: channelWorkers(b, t.size, t.task)},
 				{name: "errgroup", run: errgroupTasks(t.size, t.task)},
 				{name: "semaphore", run: semaphoreTasks(b, t.size, t.task)},
 				{name: "conc", run: concTasks(t.size, t.task)},
 				{name: "ants", run: antsTasks(b, t.size, t.task)},
-				{name: "pond", run: pondTasks(t.size, t.task)},
-				{name: "workerpool", run: workerpoolTasks(t.size, t.task)},
+				{name: "pond", run: pondTasks(b, t.size, t.task)},
+				{name: "workerpool", run: workerpoolTasks(b, t.size, t.task)},
 			}
 			if t.size == workers {
 				yardsticks = append(yardsticks, contender{name: "bare-loops", run: bareLoops(t.size, t.task)})
 			}
-			against(b, poolTasks(b, threadpool.Config{Max: t.size}, t.task), yardsticks...)
+			against(b, ours, yardsticks...)
 		})
 	}
 }
@@ -53,7 +55,118 @@ func BenchmarkPool(b *testing.B) {
 func BenchmarkPoolBounded(b *testing.B) {
 	workers := runtime.GOMAXPROCS(0)
 	cfg := threadpool.Config{Max: workers, QueueLimit: 1024, BlockWhenFull: true}
-	against(b, poolTasks(b, cfg, nothing), contender{name: "channel-workers", run: channelWorkers(workers, nothing)})
+	against(b, threadpoolTasks(b, cfg, nothing), contender{name: "channel-workers", run: channelWorkers(b, workers, nothing)})
+}
+
+// submitAll returns what submits task n times and waits until it has run as often.
+func submitAll(task func(), submit func(f func())) func(n int) {
+	var left sync.WaitGroup
+	f := func() { task(); left.Done() }
+	return func(n int) {
+		left.Add(n)
+		for range n {
+			submit(f)
+		}
+		left.Wait()
+	}
+}
+
+func threadpoolTasks(b *testing.B, cfg threadpool.Config, task func()) func(n int) {
+	p := startPool(b, cfg)
+	var left sync.WaitGroup
+	f := func(context.Context) { task(); left.Done() }
+	return func(n int) {
+		left.Add(n)
+		for range n {
+			if err := p.CallInThread(background, f); err != nil {
+				b.Fatal(err)
+			}
+		}
+		left.Wait()
+	}
+}
+
+func channelWorkers(b *testing.B, size int, task func()) func(n int) {
+	tasks := make(chan func(), 1024)
+	for range size {
+		go func() { // ends with b
+			for f := range tasks {
+				f()
+			}
+		}()
+	}
+	b.Cleanup(func() { close(tasks) })
+	return submitAll(task, func(f func()) { tasks <- f })
+}
+
+func antsTasks(b *testing.B, size int, task func()) func(n int) {
+	p, err := ants.NewPool(size)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(p.Release)
+	return submitAll(task, func(f func()) {
+		if err := p.Submit(f); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+func pondTasks(b *testing.B, size int, task func()) func(n int) {
+	p := pond.NewPool(size)
+	b.Cleanup(p.StopAndWait)
+	return submitAll(task, func(f func()) { _ = p.Go(f) })
+}
+
+func workerpoolTasks(b *testing.B, size int, task func()) func(n int) {
+	p := workerpool.New(size)
+	b.Cleanup(p.StopWait)
+	return submitAll(task, p.Submit)
+}
+
+func errgroupTasks(size int, task func()) func(n int) {
+	return func(n int) {
+		var g errgroup.Group
+		g.SetLimit(size)
+		submitAll(task, func(f func()) { g.Go(func() error { f(); return nil }) })(n)
+		_ = g.Wait()
+	}
+}
+
+func semaphoreTasks(b *testing.B, size int, task func()) func(n int) {
+	s := semaphore.NewWeighted(int64(size))
+	return submitAll(task, func(f func()) {
+		if err := s.Acquire(background, 1); err != nil {
+			b.Fatal(err)
+		}
+		go func() { // ends with its task
+			f()
+			s.Release(1)
+		}()
+	})
+}
+
+func concTasks(size int, task func()) func(n int) {
+	return func(n int) {
+		p := conc.New().WithMaxGoroutines(size)
+		submitAll(task, p.Go)(n)
+		p.Wait()
+	}
+}
+
+// bareLoops has nothing between the tasks: what the processors can do.
+func bareLoops(size int, task func()) func(n int) {
+	return func(n int) {
+		var wg sync.WaitGroup
+		for w := range size {
+			wg.Go(func() {
+				for range n*(w+1)/size - n*w/size {
+					task()
+				}
+			})
+		}
+		wg.Wait()
+	}
 }
 
 // spinsPerMicrosecond is how much work a microsecond is on this machine.
@@ -80,133 +193,4 @@ func work(n int) (x uint64) {
 		x ^= x << 17
 	}
 	return x
-}
-
-func poolTasks(b *testing.B, cfg threadpool.Config, task func()) func(n int) {
-	f := func(context.Context) { task() }
-	return func(n int) {
-		p, err := threadpool.New(cfg)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for range n {
-			if err := p.CallInThread(background, f); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := p.Stop(background); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// bareLoops has nothing between the tasks: what the processors can do.
-func bareLoops(size int, task func()) func(n int) {
-	return func(n int) {
-		var wg sync.WaitGroup
-		for w := range size {
-			wg.Go(func() {
-				for range n*(w+1)/size - n*w/size {
-					task()
-				}
-			})
-		}
-		wg.Wait()
-	}
-}
-
-func channelWorkers(size int, task func()) func(n int) {
-	return func(n int) {
-		tasks := make(chan func(), 1024)
-		var wg sync.WaitGroup
-		for range size {
-			wg.Go(func() {
-				for f := range tasks {
-					f()
-				}
-			})
-		}
-		for range n {
-			tasks <- task
-		}
-		close(tasks)
-		wg.Wait()
-	}
-}
-
-func errgroupTasks(size int, task func()) func(n int) {
-	return func(n int) {
-		var g errgroup.Group
-		g.SetLimit(size)
-		for range n {
-			g.Go(func() error { task(); return nil })
-		}
-		_ = g.Wait()
-	}
-}
-
-func semaphoreTasks(b *testing.B, size int, task func()) func(n int) {
-	return func(n int) {
-		s := semaphore.NewWeighted(int64(size))
-		for range n {
-			if err := s.Acquire(background, 1); err != nil {
-				b.Fatal(err)
-			}
-			go func() { // ends with its task
-				task()
-				s.Release(1)
-			}()
-		}
-		if err := s.Acquire(background, int64(size)); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func concTasks(size int, task func()) func(n int) {
-	return func(n int) {
-		p := conc.New().WithMaxGoroutines(size)
-		for range n {
-			p.Go(task)
-		}
-		p.Wait()
-	}
-}
-
-func antsTasks(b *testing.B, size int, task func()) func(n int) {
-	return func(n int) {
-		p, err := ants.NewPool(size)
-		if err != nil {
-			b.Fatal(err)
-		}
-		var wg sync.WaitGroup
-		for range n {
-			wg.Add(1)
-			if err := p.Submit(func() { task(); wg.Done() }); err != nil {
-				b.Fatal(err)
-			}
-		}
-		wg.Wait()
-		p.Release()
-	}
-}
-
-func pondTasks(size int, task func()) func(n int) {
-	return func(n int) {
-		p := pond.NewPool(size)
-		for range n {
-			_ = p.Go(task)
-		}
-		p.StopAndWait()
-	}
-}
-
-func workerpoolTasks(size int, task func()) func(n int) {
-	return func(n int) {
-		p := workerpool.New(size)
-		for range n {
-			p.Submit(task)
-		}
-		p.StopWait()
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -29,6 +30,7 @@ const echoMode = "TRESTLE_BENCH_ECHO"
 
 func TestMain(m *testing.M) {
 	procpool.ServeIfWorker()
+	slog.SetLogLoggerLevel(slog.LevelError) // a reactor that is held up while others are measured is no news
 	if size, err := strconv.Atoi(os.Getenv(echoMode)); err == nil {
 		echo(size)
 		return

@@ -31,15 +31,14 @@ func contest(b *testing.B, ours contender, yardsticks ...contender) {
 	}
 }
 
-const (
-	maxRounds = 20
-	minChunk  = 100 // operations a round, so that starting and draining weigh little
-)
+// maxRounds is how many there are where b.N allows: enough for a median, few enough
+// that starting and draining weigh little in each.
+const maxRounds = 20
 
 // compare runs ours and theirs b.N times each, in alternating rounds, and reports
 // medians over the rounds.
 func compare(b *testing.B, ours, theirs contender) {
-	rounds := min(max(b.N*max(ours.unit, 1)/minChunk, 1), maxRounds, b.N)
+	rounds := min(b.N, maxRounds)
 	a, t := tally{c: ours}, tally{c: theirs}
 	ratios := make([]float64, 0, rounds)
 	for round := range rounds {

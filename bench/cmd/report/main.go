@@ -51,7 +51,7 @@ func report(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
-	about.how = fmt.Sprintf("medians of %d interleaved runs, %v a benchmark", made, p.benchtime)
+	about.how = fmt.Sprintf("medians of interleaved runs, %d in number, %v a benchmark", made, p.benchtime)
 	text := render(about, results)
 	if p.only != "" {
 		_, err := fmt.Print(text)
