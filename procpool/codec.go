@@ -220,8 +220,8 @@ func encodableAt(t reflect.Type, path string, seen map[reflect.Type]bool) error 
 		}
 		return encodableAt(t.Elem(), path+"'s value", seen)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if f := t.Field(i); f.IsExported() {
+		for f := range t.Fields() {
+			if f.IsExported() {
 				if err := encodableAt(f.Type, path+"."+f.Name, seen); err != nil {
 					return err
 				}

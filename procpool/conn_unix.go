@@ -56,7 +56,7 @@ type transfer struct {
 	err error
 }
 
-func (t *transfer) again() bool { return t.err == syscall.EAGAIN }
+func (t *transfer) again() bool { return t.err == syscall.EAGAIN } //nolint:errorlint // a bare errno
 
 func (c *polled) readOnce(fd uintptr) bool {
 	c.r.n, c.r.err = c.receive(int(fd), c.r.b)
@@ -104,7 +104,12 @@ func (c *polled) write(b []byte, fd int) (int, error) {
 }
 
 func (c *polled) stopReading(after time.Duration) { _ = c.f.SetReadDeadline(time.Now().Add(after)) }
-func (c *polled) close()                          { _ = c.f.Close() }
+
+// close must not be called while somebody reads.
+func (c *polled) close() {
+	_ = c.f.Close()
+	c.drop()
+}
 
 // blocking is the worker's end: plain calls of the system, which answer several
 // times as fast as a poller does.

@@ -149,18 +149,20 @@ func (o *output) drain(r io.Reader, keep bool, line func(string)) {
 			o.keep(buf[:n])
 		}
 		rest = append(rest, buf[:n]...)
+		left := rest
 		for {
-			at := bytes.IndexByte(rest, '\n')
-			if at < 0 && len(rest) < maxLine {
+			at := bytes.IndexByte(left, '\n')
+			if at < 0 && len(left) < maxLine {
 				break
 			}
 			cut := at + 1
 			if at < 0 || at > maxLine {
 				at, cut = maxLine, maxLine
 			}
-			line(string(bytes.TrimSuffix(rest[:at], []byte("\r"))))
-			rest = append(rest[:0], rest[cut:]...)
+			line(string(bytes.TrimSuffix(left[:at], []byte("\r"))))
+			left = left[cut:]
 		}
+		rest = append(rest[:0], left...)
 		if err != nil {
 			if len(rest) > 0 {
 				line(string(rest))

@@ -45,7 +45,7 @@ type Pool struct {
 	idle     []*worker // the last to become idle on top
 	starting int       // workers that do not serve yet
 	leaving  int       // workers that are recycling, dying or gone
-	calls    int       // functions of ours that workers wait for
+	calls    int       // functions of ours that workers wait for, and results that wait for onProgress
 	lastID   uint64    // of a job
 	lastWork int       // number of a worker
 	trouble  trouble

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -158,17 +157,6 @@ func (r *functions) seal(by string) error {
 		r.sealed = by
 	}
 	return errors.Join(r.errs...)
-}
-
-func (r *functions) names() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	names := make([]string, 0, len(r.byName))
-	for name := range r.byName {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 func (r *functions) find(name []byte) *function {

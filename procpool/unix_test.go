@@ -164,8 +164,8 @@ func TestProcpool_P04_Deaths(t *testing.T) {
 			r := test.run(p)
 			behind := procpool.DeferToProcess(bg, p, square, 6)
 			_, err := r.Wait(soon)
-			var died *procpool.WorkerExitError
-			if !errors.As(err, &died) {
+			died, ok := errors.AsType[*procpool.WorkerExitError](err)
+			if !ok {
 				t.Fatalf("%#v", err)
 			}
 			if died.Reason != test.want.Reason || died.Code != test.want.Code || died.Signal != test.want.Signal || died.PID == 0 {
@@ -361,8 +361,7 @@ func TestProcpool_P06_FailingExit(t *testing.T) {
 	p := newPool(t, procpool.Config{Min: 1, Max: 1, RecycleAfter: 1})
 	for range 3 {
 		if _, err := procpool.DeferToProcess(bg, p, dieLater, 0).Wait(soon); err != nil {
-			var died *procpool.WorkerExitError // it may be before its result was sent
-			if !errors.As(err, &died) {
+			if _, ok := errors.AsType[*procpool.WorkerExitError](err); !ok { // it may be before its result was sent
 				t.Fatal(err)
 			}
 		}
@@ -483,7 +482,7 @@ func children(t *testing.T) (pids []int) {
 	}
 	for _, path := range tasks {
 		b, _ := os.ReadFile(path)
-		for _, f := range strings.Fields(string(b)) {
+		for f := range strings.FieldsSeq(string(b)) {
 			n, _ := strconv.Atoi(f)
 			pids = append(pids, n)
 		}
@@ -606,8 +605,11 @@ func TestProcpool_P12_Forgotten(t *testing.T) {
 // Workers are killed at random moments; each job ends exactly once, with the right
 // answer or with the death of its worker.
 func TestProcpool_P04_Storm(t *testing.T) {
-	n := 10_000
-	if testing.Short() {
+	n, pause := 10_000, 8*time.Millisecond
+	switch {
+	case raceDetector: // workers take a hundred times as long to start
+		n, pause = 1000, 200*time.Millisecond
+	case testing.Short():
 		n = 2000
 	}
 	var log logtest.Log
@@ -620,7 +622,7 @@ func TestProcpool_P04_Storm(t *testing.T) {
 			select {
 			case <-done:
 				return
-			case <-time.After(time.Duration(rand.IntN(8)) * time.Millisecond):
+			case <-time.After(rand.N(pause)):
 			}
 			if ws := p.Stats().Workers; len(ws) > 0 {
 				if w := ws[rand.IntN(len(ws))]; w.PID > 0 && w.State != procpool.Starting {

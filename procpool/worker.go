@@ -99,6 +99,7 @@ type worker struct {
 	greeted  bool // it said hello
 	serves   bool // it said that it is ready
 	retired  bool // it was told to exit
+	ended    bool // end was called
 	due      deadlines
 	timer    *time.Timer
 	armed    time.Duration // when timer strikes; 0: never
@@ -205,7 +206,10 @@ func (w *worker) loop() {
 		w.arm()
 		w.await()
 	}
-	w.end()
+	if !w.ended {
+		w.ended = true // first: what follows may end the goroutine
+		w.end()
+	}
 	returned = true
 }
 

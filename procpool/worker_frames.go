@@ -34,7 +34,7 @@ func (w *worker) receive(f frame.Frame) (received, error) {
 	var mem *memory
 	if f.Flags&frame.Encoding == frame.Shared {
 		var err error
-		if mem, err = adoptFrom(w.child.conn, f, w.codecs.limit); err != nil {
+		if mem, err = adoptFrom(w.child.conn, nil, f, w.codecs.limit); err != nil {
 			return received{}, err
 		}
 	}
@@ -50,7 +50,7 @@ func (w *worker) receive(f frame.Frame) (received, error) {
 }
 
 // adoptFrom takes the shared memory that belongs to f.
-func adoptFrom(c conn, f frame.Frame, limit int) (*memory, error) {
+func adoptFrom(c conn, seen *mappings, f frame.Frame, limit int) (*memory, error) {
 	fd, ok := c.takeFD()
 	if !ok {
 		return nil, errors.New("shared memory without a descriptor")
@@ -59,7 +59,7 @@ func adoptFrom(c conn, f frame.Frame, limit int) (*memory, error) {
 		closeFD(fd)
 		return nil, fmt.Errorf("shared memory with a body of %d bytes, want 8", len(f.Body))
 	}
-	return adoptMemory(fd, binary.BigEndian.Uint64(f.Body), limit)
+	return adoptMemory(seen, fd, binary.BigEndian.Uint64(f.Body), limit)
 }
 
 // outcome ends the job that runs.
@@ -210,16 +210,15 @@ func (w *worker) unwanted(j *jobCore, ask stopAsk) error {
 }
 
 func (w *worker) progress(f frame.Frame) error {
-	if len(w.line) == 0 || w.line[0].core().id != f.ID {
-		return nil // of a goroutine that the job has left behind
-	}
-	r, err := w.receive(f)
+	r, err := w.receive(f) // in any case: it may define types, or have brought a descriptor
 	if err != nil {
 		return err
 	}
-	if q := w.line[0].core().progress; q != nil {
-		q.add(&w.codecs, r)
-		return nil
+	if len(w.line) > 0 && w.line[0].core().id == f.ID { // else of a goroutine that its job has left behind
+		if q := w.line[0].core().progress; q != nil {
+			q.add(&w.codecs, r)
+			return nil
+		}
 	}
 	r.release()
 	return nil

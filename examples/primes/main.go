@@ -112,13 +112,13 @@ func draw(out io.Writer, pool *procpool.Pool, counted, to uint64) {
 			pids = append(pids, fmt.Sprint(w.PID))
 		}
 	}
-	fmt.Fprintf(out, "\r[%s%s] %5.1f %%  workers %s ", strings.Repeat("=", filled), strings.Repeat(" ", width-filled), 100*part, strings.Join(pids, " "))
+	_, _ = fmt.Fprintf(out, "\r[%s%s] %5.1f %%  workers %s ", strings.Repeat("=", filled), strings.Repeat(" ", width-filled), 100*part, strings.Join(pids, " "))
 }
 
 func finish(out io.Writer, pool *procpool.Pool, o options, all *eventual.Result[[]uint64]) error {
 	parts, err := all.Wait(0)
 	if err != nil {
-		fmt.Fprintln(out)
+		_, _ = fmt.Fprintln(out)
 		return err
 	}
 	draw(out, pool, o.to, o.to)
@@ -127,6 +127,6 @@ func finish(out io.Writer, pool *procpool.Pool, o options, all *eventual.Result[
 		sum += n
 	}
 	s := pool.Stats()
-	fmt.Fprintf(out, "\n%d primes below %d; %d jobs, %d of them run again, %d workers\n", sum, o.to, len(parts), s.Retried, s.Started)
+	_, _ = fmt.Fprintf(out, "\n%d primes below %d; %d jobs, %d of them run again, %d workers\n", sum, o.to, len(parts), s.Retried, s.Started)
 	return nil
 }
