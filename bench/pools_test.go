@@ -175,14 +175,14 @@ var spinsPerMicrosecond = sync.OnceValue(func() int {
 	best := time.Hour
 	for range 5 {
 		begun := time.Now()
-		work(n)
+		runtime.KeepAlive(work(n))
 		best = min(best, time.Since(begun))
 	}
 	return max(int(n*time.Microsecond/max(best, 1)), 1)
 })
 
 // spin does an amount of work that takes d on a processor of one's own.
-func spin(d time.Duration) { work(spinsPerMicrosecond() * int(d/time.Microsecond)) }
+func spin(d time.Duration) { runtime.KeepAlive(work(spinsPerMicrosecond() * int(d/time.Microsecond))) }
 
 //go:noinline
 func work(n int) (x uint64) {
