@@ -126,7 +126,6 @@ func TestOnePackageCommentAPackage(t *testing.T) {
 func TestMainModuleStaysSmall(t *testing.T) {
 	allowed := map[string]string{
 		"github.com/petermattis/goid":   "goroutine identity in nanoseconds",
-		"golang.org/x/sync":             "singleflight",
 		"golang.org/x/sys":              "what the kernel offers and syscall does not",
 		"github.com/shopspring/decimal": "examples: money",
 		"go.uber.org/goleak":            "tests",
