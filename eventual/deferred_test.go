@@ -233,8 +233,39 @@ func TestDeferred_D07_Cancel(t *testing.T) {
 		if err := d.Callback(1); err != nil {
 			t.Errorf("one late Callback: %v", err)
 		}
+		if _, err := outcome(t, d); !errors.Is(err, eventual.ErrCanceled) {
+			t.Errorf("a late Callback has changed the outcome: %v", err)
+		}
 		if err := d.Callback(1); !errors.Is(err, eventual.ErrAlreadyCalled) {
 			t.Errorf("second late Callback: %v", err)
+		}
+		d = eventual.NewDeferred[int](nil)
+		d.Cancel()
+		if err := d.Errback(errBoom); err != nil {
+			t.Errorf("one late Errback: %v", err)
+		}
+		if _, err := outcome(t, d); !errors.Is(err, eventual.ErrCanceled) {
+			t.Errorf("a late Errback has changed the outcome: %v", err)
+		}
+	})
+	t.Run("of a chain calls the canceller of the innermost only", func(t *testing.T) {
+		var called []string
+		canceller := func(name string) func(*eventual.Deferred[int]) {
+			return func(*eventual.Deferred[int]) { called = append(called, name) }
+		}
+		first, second := eventual.NewDeferred(canceller("first")), eventual.NewDeferred(canceller("second"))
+		outer := eventual.Chain(first, func(int) *eventual.Deferred[int] { return second })
+		_ = first.Callback(1) // fired: the second is what it waits for
+		outer.Cancel()
+		outer.Cancel()
+		if !slices.Equal(called, []string{"second"}) {
+			t.Errorf("called %v", called)
+		}
+		called = nil
+		first = eventual.NewDeferred(canceller("first"))
+		eventual.Chain(first, func(int) *eventual.Deferred[int] { t.Error("went on"); return nil }).Cancel()
+		if !slices.Equal(called, []string{"first"}) {
+			t.Errorf("called %v", called)
 		}
 	})
 	t.Run("canceller may fire", func(t *testing.T) {
@@ -297,10 +328,20 @@ func (c *manualClock) AfterFunc(d time.Duration, f func()) func() bool {
 
 func TestDeferred_D08_AddTimeout(t *testing.T) {
 	var c manualClock
-	d := eventual.NewDeferred[int](nil).AddTimeout(&c, time.Second)
+	canceled := 0
+	d := eventual.NewDeferred(func(*eventual.Deferred[int]) { canceled++ }).AddTimeout(&c, time.Second)
+	if after := c.timers[0].after; after != time.Second {
+		t.Errorf("the timer is set to %v", after)
+	}
 	c.timers[0].f()
-	if _, err := outcome(t, d); !errors.Is(err, eventual.ErrTimeout) {
-		t.Errorf("late: %v", err)
+	if _, err := outcome(t, d); !errors.Is(err, eventual.ErrTimeout) || errors.Is(err, eventual.ErrCanceled) || canceled != 1 {
+		t.Errorf("late: %v, cancelled %d times", err, canceled)
+	}
+	c = manualClock{}
+	d = eventual.NewDeferred(func(d *eventual.Deferred[int]) { _ = d.Errback(errBoom) }).AddTimeout(&c, time.Second)
+	c.timers[0].f()
+	if _, err := outcome(t, d); !errors.Is(err, errBoom) {
+		t.Errorf("a canceller that says more: %v", err)
 	}
 	c = manualClock{}
 	d = eventual.NewDeferred[int](nil).AddTimeout(&c, time.Second)
