@@ -104,10 +104,12 @@ func (r *Reactor) swap(local []task) []task {
 	in.mu.Lock()
 	spare := in.taken
 	clear(spare)
-	if cap(spare) <= keepCap || len(spare) > cap(spare)/8 {
-		in.roomy = 0
-	} else if in.roomy++; in.roomy == roomyBatches {
-		spare, in.roomy = nil, 0
+	if cap(spare) > keepCap {
+		if len(spare) > cap(spare)/8 {
+			in.roomy = 0
+		} else if in.roomy++; in.roomy == roomyBatches {
+			spare, in.roomy = nil, 0
+		}
 	}
 	in.high = max(in.high, len(in.tasks))
 	if len(in.tasks) > 0 {

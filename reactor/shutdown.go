@@ -300,7 +300,8 @@ func (r *Reactor) stillRunning() []eventual.Running {
 		})
 	}
 	if age := r.meter.awakeFor(r.clock()); age > 0 || len(all) == 0 {
-		all = append(all, eventual.Running{Name: "callback", Age: age, Stack: r.stack()})
+		stack := r.stack()
+		all = append(all, eventual.Running{Name: "callback", Age: age, Submitted: submittedIn(stack), Stack: stack})
 	}
 	return all
 }
