@@ -17,26 +17,29 @@ import (
 // TestReactor_R16_PumpedWhileOthersSubmit: what comes from another goroutine at the
 // moment at which a Pump finds nothing more to do is for the next one.
 func TestReactor_R16_PumpedWhileOthersSubmit(t *testing.T) {
-	const callers, each = 4, 20_000
+	const callers, each = 4, 10_000
 	r := reactortest.New(t)
 	ran := 0
 	var submitted atomic.Int32
 	var wg sync.WaitGroup
 	for range callers {
 		wg.Go(func() {
-			for range each {
+			for i := range each {
+				if i%4 == 0 {
+					runtime.Gosched() // the pump often finds nothing
+				}
 				if err := r.Call(func() { ran++ }); err != nil {
 					t.Error(err)
 				}
 				submitted.Add(1)
-				if submitted.Load()%7 == 0 {
-					runtime.Gosched()
-				}
 			}
 		})
 	}
 	for submitted.Load() < callers*each {
-		r.Pump()
+		for range 10 {
+			r.Pump()
+		}
+		runtime.Gosched()
 	}
 	wg.Wait()
 	if r.Pump(); ran != callers*each {
