@@ -225,6 +225,40 @@ func TestReactor_R05_TriggerThatIgnoresItsCtx(t *testing.T) {
 	})
 }
 
+// TestReactor_R05_OneThatUsesUpTheTime, and one that never returns, keep none of the
+// others from being called.
+func TestReactor_R05_OneThatUsesUpTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := reactor.New(reactor.Config{Logger: quiet(), StopTimeout: time.Second})
+		r.Start()
+		var called []string
+		closes := func(name string) func(context.Context) error {
+			return func(ctx context.Context) error {
+				time.Sleep(time.Millisecond) // does not look at its ctx
+				called = append(called, name)
+				return ctx.Err()
+			}
+		}
+		release := make(chan struct{})
+		r.OnShutdown(reactor.Before, closes("before"))
+		r.OnShutdown(reactor.Before, func(context.Context) error { <-release; return nil })
+		r.OnShutdown(reactor.During, closes("during"))
+		r.OnShutdown(reactor.During, func(context.Context) error { <-release; return nil })
+		r.OnShutdown(reactor.After, closes("after"))
+		begun := time.Now()
+		if err := r.Stop(context.Background()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		if got := strings.Join(called, " "); got != "before during after" {
+			t.Errorf("called: %s", got)
+		}
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+		close(release)
+	})
+}
+
 func TestReactor_E11_StopEndsEveryPendingResult(t *testing.T) {
 	r := reactor.New(reactor.Config{Logger: quiet()})
 	r.Start()
