@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -247,6 +248,37 @@ func TestReactor_R14_OneReaderAndOneWriterAConnection(t *testing.T) {
 		t.Errorf("%q", c)
 	}
 	removeReader()
+}
+
+// TestReactor_R12_AWatchOutlivesItsCallback, whatever that does: it is called again
+// while there is something to read.
+func TestReactor_R12_AWatchOutlivesItsCallback(t *testing.T) {
+	r := startReactor(t, reactor.Config{Logger: quiet()})
+	a, b := tcpPair(t)
+	calls, read := 0, make(chan int, 1)
+	remove, err := r.AddReader(a, func() {
+		switch calls++; calls {
+		case 1:
+			panic("bang")
+		case 2:
+			runtime.Goexit()
+		}
+		_, _ = a.Read(make([]byte, 1))
+		read <- calls
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-read; n != 3 {
+		t.Errorf("read at call %d", n)
+	}
+	remove()
+	if n := r.Stats().Panics; n != 1 {
+		t.Errorf("%d panics counted", n)
+	}
 }
 
 func TestReactor_R14_StopEndsTheWatch(t *testing.T) {

@@ -366,6 +366,12 @@ func TestReactor_R10_BlockingCallAndWaitFor(t *testing.T) {
 	if !errors.Is(err, eventual.ErrTimeout) {
 		t.Errorf("%v", err)
 	}
+	// A Deferred that fires later.
+	later := eventual.NewDeferred[int](nil)
+	r.CallLater(time.Millisecond, func() { _ = later.Callback(4) })
+	if v, err := reactor.RunDeferred(ctx, r, func(context.Context) *eventual.Deferred[int] { return later }).WaitContext(ctx); v != 4 || err != nil {
+		t.Errorf("a Deferred: %d, %v", v, err)
+	}
 	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 	defer cancel()
 	if _, err := reactor.BlockingCallFromThread(short, r, func(ctx context.Context) (int, error) {
