@@ -1,6 +1,7 @@
 package coiterate
 
 import (
+	"context"
 	"iter"
 	"runtime"
 
@@ -59,7 +60,15 @@ func (t *Task) contained() (err error) {
 // run gives the task its turn.
 func (t *Task) run() {
 	c := t.c
+	var late error // its ctx has ended before its first turn: it never begins
+	if t.ctx != nil && t.ctx.Err() != nil {
+		late = context.Cause(t.ctx)
+	}
+	t.ctx = nil
 	c.mu.Lock()
+	if t.ending == nil {
+		t.ending = late
+	}
 	ending := t.ending
 	c.mu.Unlock()
 	if t.next == nil {

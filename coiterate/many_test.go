@@ -38,7 +38,7 @@ func TestCoiterate_C06_ManyTasks(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	each := (after.HeapAlloc + after.StackInuse - before.HeapAlloc - before.StackInuse) / uint64(n)
-	if !raceEnabled && each > 7<<10 {
+	if !raceEnabled && each > 5<<10 {
 		t.Errorf("%d bytes a task", each)
 	}
 	t.Logf("%d bytes a task", each)

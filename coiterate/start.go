@@ -93,7 +93,7 @@ func (c *Cooperator) refused(err error) *Task {
 }
 
 func (c *Cooperator) add(ctx context.Context, body func(*Task) error) *Task {
-	t := &Task{c: c.shared, cfg: c.task, body: body}
+	t := &Task{c: c.shared, cfg: c.task, ctx: ctx, body: body}
 	t.cfg.Weight = max(t.cfg.Weight, 1)
 	t.result, t.settle = eventual.New[struct{}](func() { _ = t.end(eventual.ErrCanceled) })
 	c.mu.Lock()

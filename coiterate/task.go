@@ -1,6 +1,7 @@
 package coiterate
 
 import (
+	"context"
 	"errors"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -29,6 +30,7 @@ type Task struct {
 	id       int64    // of the coroutine's goroutine; 0 unless it is there
 
 	// Owned by whoever has the scheduler's turn.
+	ctx     context.Context   // dropped in its first turn
 	body    func(*Task) error // the sequence; dropped when it has ended
 	next    func() (handback, bool)
 	stop    func()

@@ -154,6 +154,35 @@ func TestCoiterate_C03_Stop(t *testing.T) {
 	}
 }
 
+// TestCoiterate_C03_StopWhileOnlyPaused: nothing else keeps the task from running.
+func TestCoiterate_C03_StopWhileOnlyPaused(t *testing.T) {
+	r, c := byHand(t, coiterate.Config{StepsPerTurn: 1})
+	n, unwound := 0, false
+	var task *coiterate.Task
+	task = coiterate.Cooperate(t.Context(), c, func(yield func(int, error) bool) {
+		defer func() { unwound = true }()
+		for yield(n, nil) {
+			if n++; n == 3 {
+				_ = task.Pause()
+			}
+		}
+	})
+	r.Pump()
+	if n != 3 || unwound {
+		t.Fatalf("at step %d, unwound %v", n, unwound)
+	}
+	if err := task.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.Pump()
+	if _, err := task.WhenDone().Wait(0); !errors.Is(err, coiterate.ErrTaskStopped) || !unwound || n != 3 {
+		t.Errorf("%v, unwound %v, at step %d", err, unwound, n)
+	}
+	if err := task.Resume(); !errors.Is(err, coiterate.ErrTaskStopped) {
+		t.Errorf("Resume: %v", err)
+	}
+}
+
 func TestCoiterate_C03_CancelAndCtx(t *testing.T) {
 	r, c := byHand(t, coiterate.Config{})
 	res := coiterate.Run(t.Context(), c, func(y *coiterate.Yielder) (int, error) {
@@ -165,6 +194,20 @@ func TestCoiterate_C03_CancelAndCtx(t *testing.T) {
 	if _, err := res.Wait(0); !errors.Is(err, eventual.ErrCanceled) {
 		t.Errorf("%v", err)
 	}
+	gone, leave := context.WithCancelCause(t.Context())
+	for _, early := range []bool{true, false} { // before it is submitted, and before its turn
+		if early {
+			leave(errBoom)
+		}
+		never := coiterate.Coiterate(gone, c, func(func(int) bool) { t.Error("begun, although its ctx has ended") })
+		leave(errBoom)
+		r.Pump()
+		if _, err := never.Wait(soon); !errors.Is(err, errBoom) {
+			t.Errorf("%v", err)
+		}
+		gone, leave = context.WithCancelCause(t.Context())
+	}
+	leave(nil)
 	live := reactor.New(reactor.Config{})
 	live.Start()
 	defer live.Stop(context.Background())
@@ -225,6 +268,46 @@ func TestCoiterate_C02_PauseEndsTheTurn(t *testing.T) {
 	}
 	if r.Pump(); n != 1000 {
 		t.Errorf("resumed: at step %d", n)
+	}
+}
+
+// TestCoiterate_C01_AsleepOnWhatFails: how it ended is for the sequence to look at,
+// and a Result wakes the task as a Deferred does.
+func TestCoiterate_C01_AsleepOnWhatFails(t *testing.T) {
+	r, c := byHand(t, coiterate.Config{})
+	res, settle := eventual.New[int](nil)
+	d := eventual.NewDeferred[int](nil)
+	woke := 0
+	task := coiterate.Cooperate(t.Context(), c, func(yield func(eventual.Pending, error) bool) {
+		for _, p := range []eventual.Pending{res, d, eventual.Of(1), eventual.Succeed(1)} {
+			if !yield(p, nil) {
+				return
+			}
+			woke++
+		}
+	})
+	r.Pump()
+	if woke != 0 {
+		t.Error("it did not sleep")
+	}
+	settle(0, errBoom)
+	if r.Pump(); woke != 1 {
+		t.Errorf("woke %d times", woke)
+	}
+	_ = d.Errback(errBoom)
+	if r.Pump(); woke != 4 {
+		t.Errorf("woke %d times", woke)
+	}
+	if _, err := task.WhenDone().Wait(0); err != nil {
+		t.Error(err)
+	}
+	for _, looked := range []func() error{
+		func() error { _, err := res.Wait(0); return err },
+		func() error { o, _ := d.Peek(); return o.Err },
+	} {
+		if err := looked(); !errors.Is(err, errBoom) {
+			t.Error(err)
+		}
 	}
 }
 

@@ -133,11 +133,18 @@ func TestDeferred_D05_ChainSuspendsTheOuter(t *testing.T) {
 
 func TestDeferred_D05_AMillionNeedsNoDeeperStack(t *testing.T) {
 	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
+	// All of a million is alive until the end: collecting meanwhile finds nothing, and
+	// lets the heap grow to twice the size.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	run := func(name string, f func(t *testing.T)) {
+		t.Run(name, f)
+		runtime.GC()
+	}
 	n := 1_000_000
 	if raceEnabled {
 		n = 100_000
 	}
-	t.Run("links", func(t *testing.T) {
+	run("links", func(t *testing.T) {
 		d := eventual.NewDeferred[int](nil)
 		for range n {
 			d.AddCallback(plus(1))
@@ -147,30 +154,32 @@ func TestDeferred_D05_AMillionNeedsNoDeeperStack(t *testing.T) {
 			t.Errorf("%d", v)
 		}
 	})
-	t.Run("chained behind each other", func(t *testing.T) {
-		first := eventual.NewDeferred[int](nil)
+	fired := eventual.Succeed(7) // one for all: what is measured is not how many there are
+	run("chained behind each other", func(t *testing.T) {
+		first, called := eventual.NewDeferred[int](nil), 0
 		last := first
+		next := func(int) *eventual.Deferred[int] { called++; return fired }
 		for range n {
-			last = eventual.Chain(last, func(v int) *eventual.Deferred[int] { return eventual.Succeed(v + 1) })
+			last = eventual.Chain(last, next)
 		}
 		_ = first.Callback(0)
-		if v, _ := outcome(t, last); v != n {
-			t.Errorf("%d", v)
+		if v, _ := outcome(t, last); v != 7 || called != n {
+			t.Errorf("%d, %d called", v, called)
 		}
 	})
-	t.Run("nested in each other", func(t *testing.T) {
+	run("nested in each other", func(t *testing.T) {
 		inner := eventual.NewDeferred[int](nil)
 		outer := inner
 		for range n {
 			held := outer
-			outer = eventual.Chain(eventual.Succeed(0), func(int) *eventual.Deferred[int] { return held })
+			outer = eventual.Chain(fired, func(int) *eventual.Deferred[int] { return held })
 		}
-		_ = inner.Callback(7)
-		if v, _ := outcome(t, outer); v != 7 {
+		_ = inner.Callback(8)
+		if v, _ := outcome(t, outer); v != 8 {
 			t.Errorf("%d", v)
 		}
 	})
-	t.Run("cancel through all", func(t *testing.T) {
+	run("cancel through all", func(t *testing.T) {
 		first := eventual.NewDeferred[int](nil)
 		last := first
 		for range n {
@@ -181,7 +190,7 @@ func TestDeferred_D05_AMillionNeedsNoDeeperStack(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
-	t.Run("added to a fired one", func(t *testing.T) {
+	run("added to a fired one", func(t *testing.T) {
 		d := eventual.Succeed(0)
 		for range n {
 			d.AddCallback(plus(1))
@@ -233,8 +242,39 @@ func TestDeferred_D07_Cancel(t *testing.T) {
 		if err := d.Callback(1); err != nil {
 			t.Errorf("one late Callback: %v", err)
 		}
+		if _, err := outcome(t, d); !errors.Is(err, eventual.ErrCanceled) {
+			t.Errorf("a late Callback has changed the outcome: %v", err)
+		}
 		if err := d.Callback(1); !errors.Is(err, eventual.ErrAlreadyCalled) {
 			t.Errorf("second late Callback: %v", err)
+		}
+		d = eventual.NewDeferred[int](nil)
+		d.Cancel()
+		if err := d.Errback(errBoom); err != nil {
+			t.Errorf("one late Errback: %v", err)
+		}
+		if _, err := outcome(t, d); !errors.Is(err, eventual.ErrCanceled) {
+			t.Errorf("a late Errback has changed the outcome: %v", err)
+		}
+	})
+	t.Run("of a chain calls the canceller of the innermost only", func(t *testing.T) {
+		var called []string
+		canceller := func(name string) func(*eventual.Deferred[int]) {
+			return func(*eventual.Deferred[int]) { called = append(called, name) }
+		}
+		first, second := eventual.NewDeferred(canceller("first")), eventual.NewDeferred(canceller("second"))
+		outer := eventual.Chain(first, func(int) *eventual.Deferred[int] { return second })
+		_ = first.Callback(1) // fired: the second is what it waits for
+		outer.Cancel()
+		outer.Cancel()
+		if !slices.Equal(called, []string{"second"}) {
+			t.Errorf("called %v", called)
+		}
+		called = nil
+		first = eventual.NewDeferred(canceller("first"))
+		eventual.Chain(first, func(int) *eventual.Deferred[int] { t.Error("went on"); return nil }).Cancel()
+		if !slices.Equal(called, []string{"first"}) {
+			t.Errorf("called %v", called)
 		}
 	})
 	t.Run("canceller may fire", func(t *testing.T) {
@@ -297,10 +337,20 @@ func (c *manualClock) AfterFunc(d time.Duration, f func()) func() bool {
 
 func TestDeferred_D08_AddTimeout(t *testing.T) {
 	var c manualClock
-	d := eventual.NewDeferred[int](nil).AddTimeout(&c, time.Second)
+	canceled := 0
+	d := eventual.NewDeferred(func(*eventual.Deferred[int]) { canceled++ }).AddTimeout(&c, time.Second)
+	if after := c.timers[0].after; after != time.Second {
+		t.Errorf("the timer is set to %v", after)
+	}
 	c.timers[0].f()
-	if _, err := outcome(t, d); !errors.Is(err, eventual.ErrTimeout) {
-		t.Errorf("late: %v", err)
+	if _, err := outcome(t, d); !errors.Is(err, eventual.ErrTimeout) || errors.Is(err, eventual.ErrCanceled) || canceled != 1 {
+		t.Errorf("late: %v, cancelled %d times", err, canceled)
+	}
+	c = manualClock{}
+	d = eventual.NewDeferred(func(d *eventual.Deferred[int]) { _ = d.Errback(errBoom) }).AddTimeout(&c, time.Second)
+	c.timers[0].f()
+	if _, err := outcome(t, d); !errors.Is(err, errBoom) {
+		t.Errorf("a canceller that says more: %v", err)
 	}
 	c = manualClock{}
 	d = eventual.NewDeferred[int](nil).AddTimeout(&c, time.Second)

@@ -40,7 +40,7 @@ func TestDeferred_D10_Lists(t *testing.T) {
 					t.Errorf("%v", err)
 				}
 			case o.FireOnOneCallback:
-				if !errors.Is(all[0].Err, eventual.ErrPending) || all[2].Value != 3 {
+				if !errors.Is(all[0].Err, eventual.ErrPending) || !errors.Is(all[1].Err, errBoom) || all[2].Value != 3 || all[2].Err != nil {
 					t.Errorf("%v", all)
 				}
 			default:
@@ -70,7 +70,7 @@ func TestDeferred_D10_GatherAndRace(t *testing.T) {
 		return eventual.NewDeferred(func(*eventual.Deferred[int]) { cancelled.Add(1) })
 	}
 	g = eventual.GatherResults(pending(), eventual.Fail[int](errBoom), pending())
-	if _, err := outcome(t, g); !errors.Is(err, errBoom) || cancelled.Load() != 2 {
+	if _, err := outcome(t, g); !errors.Is(err, errBoom) || !strings.Contains(err.Error(), "deferred 1") || cancelled.Load() != 2 {
 		t.Errorf("gather of a failure: %v, %d cancelled", err, cancelled.Load())
 	}
 	cancelled.Store(0)

@@ -56,6 +56,35 @@ func TestDeferred_D11_LockAndSemaphore(t *testing.T) {
 	}
 }
 
+// TestDeferred_D11_RunHoldsUntilItsDeferredHasFired, and releases when that fails, and
+// when it is cancelled, too.
+func TestDeferred_D11_RunHoldsUntilItsDeferredHasFired(t *testing.T) {
+	for name, end := range map[string]func(*eventual.Deferred[int]){
+		"value":   func(d *eventual.Deferred[int]) { _ = d.Callback(1) },
+		"failure": func(d *eventual.Deferred[int]) { _ = d.Errback(errBoom) },
+		"cancel":  func(d *eventual.Deferred[int]) { d.Cancel() },
+	} {
+		var l eventual.Lock
+		work := eventual.NewDeferred[int](nil)
+		run := eventual.Run(&l, func() *eventual.Deferred[int] { return work })
+		next := l.Acquire()
+		if _, ok := next.Peek(); ok {
+			t.Errorf("%s: not held while the work goes on", name)
+		}
+		end(work)
+		if _, ok := next.Peek(); !ok {
+			t.Errorf("%s: not released", name)
+		}
+		_, _ = outcome(t, run)
+		if err := l.Release(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := l.Release(); !errors.Is(err, eventual.ErrNotHeld) {
+			t.Errorf("%s: released twice: %v", name, err)
+		}
+	}
+}
+
 func TestDeferred_D11_Queue(t *testing.T) {
 	q := eventual.Queue[int]{Size: 2, Backlog: 2}
 	_, _ = q.Put(1), q.Put(2)

@@ -309,6 +309,24 @@ func TestEventual_E12_PanicAndGoexit(t *testing.T) {
 	if !bytes.HasPrefix(lines[0], []byte("goroutine ")) || !bytes.Contains(lines[1], []byte("explode")) {
 		t.Errorf("the stack does not begin with the function that panicked:\n%s", p.Stack)
 	}
+	for name, fail := range map[string]func() error{
+		"Then": func() error {
+			_, err := eventual.Then(eventual.Of(1), func(int) (int, error) { return explode(context.Background()) }).Wait(soon)
+			return err
+		},
+		"Deferred": func() error {
+			o, _ := eventual.Succeed(1).AddCallback(func(int) (int, error) { return explode(context.Background()) }).Peek()
+			return o.Err
+		},
+		"handed on": func() error {
+			_, err := eventual.All(eventual.Go(context.Background(), explode)).Wait(soon)
+			return err
+		},
+	} {
+		if err := fail(); !errors.As(err, &p) || !bytes.Contains(bytes.SplitN(p.Stack, []byte("\n"), 3)[1], []byte("explode")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	_, err = eventual.Go(context.Background(), func(context.Context) (int, error) { runtime.Goexit(); return 0, nil }).Wait(soon)
 	if !errors.Is(err, eventual.ErrGoexit) {
 		t.Errorf("Goexit: %v", err)

@@ -180,6 +180,37 @@ func TestEventual_E14_ADoneResultKeepsOnlyItsValue(t *testing.T) {
 	runtime.KeepAlive(results)
 }
 
+// TestDeferred_E14_ADoneDeferredKeepsOnlyItsValue: not the Deferreds that it came
+// from, nor what their callbacks and cancellers refer to.
+func TestDeferred_E14_ADoneDeferredKeepsOnlyItsValue(t *testing.T) {
+	type big struct{ _ [1 << 10]byte }
+	ends := map[string]<-chan struct{}{}
+	kept := func() []any {
+		held := func(name string) *big {
+			b := new(big)
+			ends[name] = gone(b)
+			return b
+		}
+		cb, canceller, f, inner := held("callback"), held("canceller"), held("function of Chain"), held("inner canceller")
+		d := eventual.NewDeferred(func(*eventual.Deferred[int]) { _ = canceller })
+		d.AddCallback(func(v int) (int, error) { _ = cb; return v, nil })
+		in := eventual.NewDeferred(func(*eventual.Deferred[int]) { _ = inner })
+		out := eventual.ThenDeferred(eventual.Chain(d, func(int) *eventual.Deferred[int] { _ = f; return in }), plus(1))
+		res := out.Result()
+		ends["first Deferred"], ends["inner Deferred"] = gone(d), gone(in)
+		_ = d.Callback(1)
+		_ = in.Callback(2)
+		if v, err := res.Wait(0); v != 3 || err != nil {
+			t.Errorf("%d, %v", v, err)
+		}
+		return []any{out, res}
+	}()
+	for name, c := range ends {
+		waitGone(t, name, c)
+	}
+	runtime.KeepAlive(kept)
+}
+
 func TestEventual_PendingResultIsSmall(t *testing.T) {
 	const n = 20_000
 	measure := func(make func() any) uint64 {

@@ -43,7 +43,11 @@ func (c *core) wait(timeout time.Duration) error {
 		w.giveBack(id)
 		return nil
 	}
-	w.timer.Reset(timeout)
+	if w.timer == nil {
+		w.timer = time.NewTimer(timeout)
+	} else {
+		w.timer.Reset(timeout)
+	}
 	select {
 	case <-w.wake:
 	case <-w.timer.C:
@@ -130,8 +134,8 @@ func waitEnded(ctx context.Context) error {
 // waiter is what a goroutine parks on: a link with a channel, and a timer.
 type waiter struct {
 	link
-	id    int64 // of the goroutine that made it
-	timer *time.Timer
+	id    int64       // of the goroutine that made it
+	timer *time.Timer // nil until there is a timeout
 }
 
 // waiters keeps a waiter for some of the goroutines that wait repeatedly. A
@@ -144,8 +148,7 @@ var waiters [256]atomic.Pointer[waiter]
 func borrowWaiter(id int64) *waiter {
 	w := waiters[uint64(id)%uint64(len(waiters))].Swap(nil)
 	if w == nil || w.id != id {
-		w = &waiter{id: id, timer: time.NewTimer(time.Hour)}
-		w.timer.Stop()
+		w = &waiter{id: id}
 		w.wake = make(chan struct{}, 1)
 	}
 	return w

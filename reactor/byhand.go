@@ -48,10 +48,12 @@ func (h *handDriven) Pump() int {
 	}()
 	before := r.callbacks.Load()
 	r.loop.once = true
-	if d, ok := h.Next(); ok && d == 0 {
+	for again := true; again; { // a turn of the loop takes a limited number of timers
 		r.attn.Or(attnTimer)
-	}
-	for !r.serve() {
+		for !r.serve() {
+		}
+		d, ok := h.Next()
+		again = ok && d == 0 && !r.loop.stopping
 	}
 	if r.loop.stopping && !h.ended {
 		h.ended = true
@@ -67,7 +69,12 @@ func (h *handDriven) Next() (time.Duration, bool) {
 
 func (h *handDriven) Move(d time.Duration) { h.now.Add(int64(d)) }
 
+// Stop in a callback only begins the shutdown, which needs the loop's turn.
 func (h *handDriven) Stop() error {
+	if h.r.onLoop() {
+		h.r.beginStop(context.Background())
+		return nil
+	}
 	select {
 	case <-h.r.done:
 	default:

@@ -270,3 +270,43 @@ func TestCoroutine_SleepOnVirtualTime(t *testing.T) {
 		}
 	})
 }
+
+// TestCoroutine_R11_FailuresAndCancelsOfBothKinds: what fails while it is awaited
+// gives its error there, and what is awaited is cancelled, Result or Deferred.
+func TestCoroutine_R11_FailuresAndCancelsOfBothKinds(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	type kind struct {
+		x    reactor.Awaitable[int]
+		fail func() // on r
+	}
+	canceled := make(chan struct{}, 1)
+	kinds := map[string]func() kind{
+		"result": func() kind {
+			res, settle := eventual.New[int](func() { canceled <- struct{}{} })
+			return kind{res, func() { settle(0, errBoom) }}
+		},
+		"deferred": func() kind {
+			d := eventual.NewDeferred(func(*eventual.Deferred[int]) { canceled <- struct{}{} })
+			return kind{d, func() { _ = d.Errback(errBoom) }}
+		},
+	}
+	for name, make := range kinds {
+		begin := func(k kind) *eventual.Result[int] {
+			res := reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) { return reactor.Await(co, k.x) })
+			on(t, r, func() {}) // it awaits
+			return res
+		}
+		k := make()
+		co := begin(k)
+		on(t, r, k.fail)
+		if _, err := co.Wait(soon); err != errBoom { //nolint:errorlint // the very error
+			t.Errorf("%s: %v", name, err)
+		}
+		co = begin(make())
+		co.Cancel()
+		<-canceled
+		if _, err := co.Wait(soon); !errors.Is(err, eventual.ErrCanceled) {
+			t.Errorf("%s cancelled: %v", name, err)
+		}
+	}
+}

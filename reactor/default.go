@@ -13,6 +13,11 @@ var shared struct {
 
 // Default returns the process-wide reactor, started on first use: crochet's
 // setup. It lives as long as the process.
+//
+// A reactor belongs to the testing/synctest bubble in which it was started. Default
+// is therefore not to be used for the first time inside one: nothing outside could
+// use it, and the bubble would never end. A test in a bubble makes a reactor there,
+// with [New], and stops it.
 func Default() *Reactor {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()

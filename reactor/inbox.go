@@ -21,8 +21,12 @@ func (f call) run()      { f() }
 func (call) abort(error) {}
 
 // keepCap is the largest backing array, in tasks, that is kept for reuse when the
-// loop goes to sleep: a storm leaves no more memory behind than this.
-const keepCap = 1 << 14
+// loop goes to sleep: a storm leaves no more memory behind than this. A loop that
+// never sleeps lets a larger one go after roomyBatches that did not need it.
+const (
+	keepCap      = 1 << 14
+	roomyBatches = 64
+)
 
 // inbox is where other goroutines hand tasks to the loop. The loop takes all of
 // them at once by exchanging the slice, so that a submission costs one short lock
@@ -31,6 +35,7 @@ type inbox struct {
 	mu     sync.Mutex // guards all that follows; nothing blocks, wakes or runs under it
 	tasks  []task
 	taken  []task        // the batch that the loop runs; written only by swap
+	roomy  int           // batches in a row that a much smaller slice would have held
 	high   int           // the longest that tasks ever was
 	batch  uint64        // batches begun; every 16th is stamped
 	stamp  time.Duration // when the first of a stamped batch came; 0 if not stamped
@@ -99,6 +104,13 @@ func (r *Reactor) swap(local []task) []task {
 	in.mu.Lock()
 	spare := in.taken
 	clear(spare)
+	if cap(spare) > keepCap {
+		if len(spare) > cap(spare)/8 {
+			in.roomy = 0
+		} else if in.roomy++; in.roomy == roomyBatches {
+			spare, in.roomy = nil, 0
+		}
+	}
 	in.high = max(in.high, len(in.tasks))
 	if len(in.tasks) > 0 {
 		r.attn.And(^attnInbox)
@@ -112,7 +124,17 @@ func (r *Reactor) swap(local []task) []task {
 	return batch
 }
 
-// restLocked lets go of the batch that has run, and of what a storm has left.
+// rest is restLocked for a loop that ends its turn without parking. What came since
+// it has looked stays in the inbox.
+func (r *Reactor) rest() {
+	r.loop.batch, r.loop.next = nil, 0
+	r.inbox.mu.Lock()
+	defer r.inbox.mu.Unlock()
+	r.inbox.restLocked()
+}
+
+// restLocked lets go of the batch that has run, and of what a storm has left. The
+// loop has dropped its own view of that batch before.
 func (in *inbox) restLocked() {
 	clear(in.taken)
 	in.taken = in.taken[:0]

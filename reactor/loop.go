@@ -9,13 +9,27 @@ import (
 )
 
 // attn holds what the loop must notice without being asked: one atomic load
-// between two callbacks covers it all.
+// between two callbacks covers it all. Why the loop never sleeps on what it should
+// do, where inbox.mu is the lock that parking takes:
+//
+//   - attnInbox is set if and only if the inbox has tasks, whenever inbox.mu is free:
+//     only post sets it and only swap clears it, both under inbox.mu.
+//   - attnLocal belongs to whoever has the loop's turn. It is set while local has
+//     tasks, since it is cleared only where local was just seen to be empty, or was
+//     emptied into the batch. The loop parks only after refill has found neither bit.
+//   - attnTimer and attnStop are set without the lock, and whoever turns one on calls
+//     nudge afterwards. If the loop, parking under the lock, does not see the bit, then
+//     it has said that it is parked before nudge has the lock, and is woken.
+//   - A timer that becomes due while attnTimer is on tells nobody: the nudge of who
+//     turned it on is still to come, or the loop is awake. runTimers turns it off
+//     before it reads the clock, so that it comes to that timer too.
+//   - attnMark asks for nothing that a loop that sleeps would have to do.
 const (
 	attnInbox uint32 = 1 << iota // tasks wait in the inbox
 	attnLocal                    // tasks wait behind the one that runs
 	attnTimer                    // a timer is due
 	attnMark                     // the watchdog wants to see a callback end
-	attnStop                     // stop now
+	attnStop                     // stop now; never turned off
 )
 
 const attnUrgent = attnTimer | attnMark | attnStop
@@ -108,7 +122,7 @@ func (r *Reactor) serve() (stopped bool) {
 		}
 		if l.next == len(l.batch) && !r.refill() {
 			if l.once {
-				r.swap(nil) // lets go of what ran
+				r.rest()
 				r.publish()
 				running = false
 				return true

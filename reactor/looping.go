@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -92,36 +93,29 @@ func (l *LoopingCall) check(ctx context.Context, interval time.Duration) error {
 }
 
 // Stop ends the loop with success: at once if it waits for the next run, else
-// when the run that is in progress returns. It does nothing if it is not running.
-func (l *LoopingCall) Stop() { l.tell(func(run *loopRun) { run.stopped = true }) }
+// when the run that is in progress returns. One that was started and has not begun
+// ends without a run. It does nothing if it is not running.
+func (l *LoopingCall) Stop() {
+	if run := l.running(); run != nil {
+		run.stopped.Store(true) // here and now: one that has not begun is not to
+		run.tell(func() {})
+	}
+}
 
 // Reset has the next run come one interval from now, and the phase with it.
 func (l *LoopingCall) Reset() {
-	l.tell(func(run *loopRun) { run.start, run.last, run.reset = l.r.clock(), 0, true })
-}
-
-// tell changes the run in progress on the loop, and wakes it if it waits for the
-// next run.
-func (l *LoopingCall) tell(change func(*loopRun)) {
-	l.mu.Lock()
-	run := l.current
-	l.mu.Unlock()
-	if run == nil {
-		return
+	if run := l.running(); run != nil {
+		run.tell(func() { run.start, run.last, run.reset = l.r.clock(), 0, true })
 	}
-	l.r.post(call(func() {
-		change(run)
-		if run.waiting {
-			l.r.resume(run.co)
-		}
-	}))
 }
 
 // Running reports whether the loop was started and has not ended.
-func (l *LoopingCall) Running() bool {
+func (l *LoopingCall) Running() bool { return l.running() != nil }
+
+func (l *LoopingCall) running() *loopRun {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.current != nil
+	return l.current
 }
 
 // loopRun is a LoopingCall between Start and its end. All but the first group
@@ -130,14 +124,26 @@ type loopRun struct {
 	l        *LoopingCall
 	interval time.Duration
 	now      bool
+	stopped  atomic.Bool // set by anybody
 
 	co      *Co
 	start   time.Duration // zero of the phase
 	last    int64         // intervals from start to the last run
 	fails   int           // in a row
 	waiting bool          // for the next run, and nothing else
-	stopped bool
-	reset   bool // start was moved, and the next run with it
+	reset   bool          // start was moved, and the next run with it
+}
+
+// tell has change called on the loop, and wakes the run if it waits for the next
+// one.
+func (run *loopRun) tell(change func()) {
+	r := run.l.r
+	r.post(call(func() {
+		change()
+		if run.waiting {
+			r.resume(run.co)
+		}
+	}))
 }
 
 func (run *loopRun) ended() {
@@ -151,18 +157,18 @@ func (run *loopRun) ended() {
 func (run *loopRun) loop(co *Co) (struct{}, error) {
 	// The loop is over when this returns, not only when its result is told.
 	defer run.ended()
-	if run.stopped { // before it began
+	if run.stopped.Load() { // before it began
 		return struct{}{}, nil
 	}
 	run.co, run.start, run.reset = co, co.r.clock(), false
 	if run.now {
 		run.last = -1
-	} else if err := run.wait(run.interval, false); err != nil || run.stopped {
+	} else if err := run.wait(run.interval, false); err != nil || run.stopped.Load() {
 		return struct{}{}, err
 	}
 	for {
 		err := run.call()
-		if run.stopped {
+		if run.stopped.Load() {
 			return struct{}{}, err
 		}
 		wait, onTime := run.next(), true
@@ -176,7 +182,7 @@ func (run *loopRun) loop(co *Co) (struct{}, error) {
 			wait, onTime = run.l.o.BackOff.delay(run.fails), false
 			run.report(err, wait)
 		}
-		if err := run.wait(wait, onTime); err != nil || run.stopped {
+		if err := run.wait(wait, onTime); err != nil || run.stopped.Load() {
 			return struct{}{}, err
 		}
 	}
@@ -233,7 +239,7 @@ func (run *loopRun) wait(d time.Duration, jittered bool) error {
 			err, slept = run.co.Yield(), true
 		}
 		run.waiting = false
-		if run.stopped {
+		if run.stopped.Load() {
 			return nil
 		}
 		if err != nil || slept && !run.reset {

@@ -14,6 +14,25 @@ import (
 
 type valueKey struct{}
 
+// TestReactor_APendingResultIsSmall: what a submission that waits takes in all, with
+// its function, its ctx and its place in the queue.
+func TestReactor_APendingResultIsSmall(t *testing.T) {
+	const n = 20_000
+	r := reactor.New(reactor.Config{})
+	defer r.Stop(context.Background())
+	kept := make([]*eventual.Result[int], n)
+	before := heapInUse()
+	for i := range kept {
+		kept[i] = reactor.RunInReactor(context.Background(), r, one)
+	}
+	each := (heapInUse() - before) / n
+	if each > 128+8+2*16*2 { // the queue holds 16 bytes for each, in a slice of up to twice the size
+		t.Errorf("%d bytes", each)
+	}
+	t.Logf("%d bytes", each)
+	runtime.KeepAlive(kept)
+}
+
 // TestReactor_E14_AKeptResultKeepsNothingElse keeps the result of each kind of
 // work, ended in each way, and waits for what the work had of its submitter's to
 // be collected: what its function refers to, and its ctx.

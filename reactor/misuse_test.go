@@ -133,5 +133,25 @@ func TestReactor_R12_GoexitOfALoopingCall(t *testing.T) {
 	on(t, r, func() {})
 }
 
-// TestReactor_R12_GoexitOfThoseWhoAreToldOfTheStop has every party that is told
-// end the goroutine that tells it: all the others are told none the less.
+// TestReactor_R02_RunOfALockedGoroutine: the loop is not on the caller's thread, or
+// coroutines, which are made and resumed on the loop's goroutine, would crash.
+func TestReactor_R02_RunOfALockedGoroutine(t *testing.T) {
+	r := reactor.New(reactor.Config{})
+	co := reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) { return 1, co.Yield() })
+	returned := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		returned <- r.Run(context.Background())
+	}()
+	wait(t, co)
+	for range 3 { // threads are used again
+		wait(t, reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) { return 1, co.Sleep(time.Microsecond) }))
+	}
+	if err := r.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := <-returned; err != nil {
+		t.Error(err)
+	}
+}

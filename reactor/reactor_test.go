@@ -234,10 +234,7 @@ func TestReactor_R16_StormLosesNone(t *testing.T) {
 			t.Errorf("%d of %d calls", count, callers*each)
 		}
 	})
-	on(t, r, func() {})
-	if grown := heapInUse() - before; grown > 2<<20 {
-		t.Errorf("%d KiB more in use after the storm", grown>>10)
-	}
+	shrinks(t, before) // the loop lets go when it sleeps, which may be later
 }
 
 // heapInUse is what is reachable, in bytes.
@@ -322,8 +319,10 @@ func TestReactor_E09_CancelReachesTheWork(t *testing.T) {
 	<-began
 	running.Cancel()
 	running.Cancel()
-	if _, err := running.Wait(soon); !errors.Is(err, eventual.ErrCanceled) {
-		t.Errorf("running: %v", err)
+	for range 2 {
+		if _, err := running.Wait(soon); !errors.Is(err, eventual.ErrCanceled) {
+			t.Errorf("running: %v", err)
+		}
+		running.Cancel() // changes nothing any more
 	}
-	running.Cancel()
 }

@@ -3,6 +3,7 @@ package reactor
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"syscall"
 	"time"
@@ -17,6 +18,11 @@ import (
 // c must have SetReadDeadline (SetWriteDeadline for AddWriter), as all of those
 // do: taking the watch back sets and clears it. On Windows readiness is what a
 // read of zero bytes tells, for streams only, and AddWriter is not available.
+//
+// One connection has at most one reader and one writer at a time, which do not
+// disturb each other. A second reader of the same c, on whatever reactor, is an
+// error until remove of the first has returned: two would take each other's data,
+// and a callback that finds nothing left to read would block the reactor.
 func (r *Reactor) AddReader(c syscall.Conn, f func()) (remove func(), err error) {
 	return r.addWatch("AddReader", c, f, forReading)
 }
@@ -44,11 +50,15 @@ func (r *Reactor) addWatch(op string, c syscall.Conn, f func(), dir direction) (
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", r.component, op, err)
 	}
-	w := &watch{r: r, op: op, f: f, dir: dir, raw: raw, ran: make(chan struct{}, 1), quit: make(chan struct{}), gone: make(chan struct{})}
+	w := &watch{r: r, op: op, f: f, c: c, dir: dir, raw: raw, ran: make(chan struct{}, 1), quit: make(chan struct{}), gone: make(chan struct{})}
 	if w.setDeadline, err = deadlineOf(c, dir); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", r.component, op, err)
 	}
+	if !watched.enter(w) {
+		return nil, fmt.Errorf("%s: %s: this %T has one already", r.component, op, c)
+	}
 	if !r.live.add(w) {
+		watched.leave(w)
 		return nil, r.errStopped
 	}
 	go w.serve() // ended by end: remove, the reactor's stop or the closing of c
@@ -79,6 +89,7 @@ type watch struct {
 	r           *Reactor
 	op          string
 	f           func()
+	c           syscall.Conn
 	dir         direction
 	raw         syscall.RawConn
 	setDeadline func(time.Time) error
@@ -98,6 +109,7 @@ func (w *watch) serve() {
 		}
 		if err != nil {
 			w.r.live.remove(w)
+			watched.leave(w)
 			w.r.log().Warn("reactor: watched descriptor failed; no longer watched", "reactor", w.r.cfg.Name, "op", w.op, "error", err)
 			return
 		}
@@ -153,4 +165,50 @@ func (w *watch) end() {
 		}
 	})
 	<-w.gone
+	watched.leave(w) // not before the deadline is cleared
+}
+
+// watched is all that is watched in this process: a deadline set for one watch would
+// end another of the same connection, whichever reactor that is on.
+var watched watchSet
+
+type watchSet struct {
+	mu  sync.Mutex // guards all; nothing is called under it
+	all map[watchKey]*watch
+}
+
+type watchKey struct {
+	c   syscall.Conn
+	dir direction
+}
+
+// enter reports false if another watch of the same connection and direction is there.
+func (s *watchSet) enter(w *watch) bool {
+	if !reflect.ValueOf(w.c).Comparable() {
+		return true // it cannot be told from others
+	}
+	key := watchKey{w.c, w.dir}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all[key] != nil {
+		return false
+	}
+	if s.all == nil {
+		s.all = make(map[watchKey]*watch)
+	}
+	s.all[key] = w
+	return true
+}
+
+// leave takes w out, if it is there.
+func (s *watchSet) leave(w *watch) {
+	if !reflect.ValueOf(w.c).Comparable() {
+		return
+	}
+	key := watchKey{w.c, w.dir}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all[key] == w {
+		delete(s.all, key)
+	}
 }

@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,11 +172,112 @@ func TestReactor_R14_ClosedDescriptorIsReported(t *testing.T) {
 		}
 		on(t, r, func() {})
 	}
+	for range 20 { // it would spin
+		on(t, r, func() {})
+		time.Sleep(time.Millisecond)
+	}
 	if n := strings.Count(log.String(), "no longer watched"); n != 1 {
 		t.Errorf("reported %d times", n)
 	}
 	if _, err := r.AddReader(nil, func() {}); err == nil {
 		t.Error("nil connection accepted")
+	}
+}
+
+// TestReactor_R14_OneReaderAndOneWriterAConnection: a second one is refused, on any
+// reactor, until the first is gone; reader and writer do not disturb each other.
+func TestReactor_R14_OneReaderAndOneWriterAConnection(t *testing.T) {
+	r, other := startReactor(t, reactor.Config{}), startReactor(t, reactor.Config{})
+	a, b := tcpPair(t)
+	got, writable := make(chan byte, 16), make(chan struct{}, 1)
+	read := func() {
+		buf := make([]byte, 1)
+		if _, err := a.Read(buf); err != nil {
+			t.Error(err)
+		}
+		got <- buf[0]
+	}
+	removeReader, err := r.AddReader(a, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	removeWriter, err := r.AddWriter(a, func() {
+		select {
+		case writable <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, on := range []*reactor.Reactor{r, other} {
+		if _, err := on.AddReader(a, func() { t.Error("called") }); err == nil || !strings.Contains(err.Error(), "AddReader: this *net.TCPConn has one already") {
+			t.Errorf("a second reader: %v", err)
+		}
+		if _, err := on.AddWriter(a, func() { t.Error("called") }); err == nil {
+			t.Error("a second writer")
+		}
+	}
+	send := func(c byte) {
+		t.Helper()
+		if _, err := b.Write([]byte{c}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send('1') // the first is as it was
+	if c := <-got; c != '1' {
+		t.Errorf("%q", c)
+	}
+	removeReader()
+	<-writable // one from before, perhaps
+	<-writable // the writer goes on
+	if removeReader, err = other.AddReader(a, read); err != nil {
+		t.Fatalf("after the first was removed: %v", err)
+	}
+	removeWriter()
+	on(t, r, func() {})
+	for len(writable) > 0 {
+		<-writable
+	}
+	on(t, r, func() {})
+	if len(writable) != 0 {
+		t.Error("the writer is called after its remove")
+	}
+	send('2') // and the reader goes on
+	if c := <-got; c != '2' {
+		t.Errorf("%q", c)
+	}
+	removeReader()
+}
+
+// TestReactor_R12_AWatchOutlivesItsCallback, whatever that does: it is called again
+// while there is something to read.
+func TestReactor_R12_AWatchOutlivesItsCallback(t *testing.T) {
+	r := startReactor(t, reactor.Config{Logger: quiet()})
+	a, b := tcpPair(t)
+	calls, read := 0, make(chan int, 1)
+	remove, err := r.AddReader(a, func() {
+		switch calls++; calls {
+		case 1:
+			panic("bang")
+		case 2:
+			runtime.Goexit()
+		}
+		_, _ = a.Read(make([]byte, 1))
+		read <- calls
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-read; n != 3 {
+		t.Errorf("read at call %d", n)
+	}
+	remove()
+	if n := r.Stats().Panics; n != 1 {
+		t.Errorf("%d panics counted", n)
 	}
 }
 
@@ -196,6 +299,35 @@ func TestReactor_R14_StopEndsTheWatch(t *testing.T) {
 	}
 	if _, err := r.AddReader(a, func() {}); !errors.Is(err, eventual.ErrStopped) {
 		t.Errorf("AddReader after Stop: %v", err)
+	}
+}
+
+// TestReactor_R15_TheDispositionReturns runs itself again as a program that is told
+// of a signal, and then is not any more: the signal ends it, as it does by default.
+func TestReactor_R15_TheDispositionReturns(t *testing.T) {
+	if os.Getenv("TRESTLE_SIGNAL") != "" {
+		r := reactor.New(reactor.Config{})
+		r.Start()
+		told := make(chan os.Signal, 1)
+		stop := r.OnSignal(func(s os.Signal) { told <- s }, syscall.SIGTERM)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		<-told
+		if os.Getenv("TRESTLE_SIGNAL") == "stop" {
+			stop()
+		} else {
+			_ = r.Stop(context.Background())
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		time.Sleep(soon)
+		os.Exit(0)
+	}
+	for _, how := range []string{"stop", "reactor's stop"} {
+		cmd := exec.Command(os.Args[0], "-test.run=TestReactor_R15_TheDispositionReturns")
+		cmd.Env = append(os.Environ(), "TRESTLE_SIGNAL="+how)
+		var exit *exec.ExitError
+		if err := cmd.Run(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+			t.Errorf("%s: %v", how, err)
+		}
 	}
 }
 

@@ -50,8 +50,9 @@ type triggerRun struct {
 // OnShutdown has f called in phase p of the shutdown, one function after the
 // other, on a goroutine that is not the reactor's: f may block, within the ctx it
 // is given, and delays the rest until it returns. Its error or panic is logged
-// and joined to what Stop returns; the others run all the same. remove takes it
-// back. Once phase p has begun it is too late for f, which is logged.
+// and joined to what Stop returns; the others run all the same, also when one has
+// used up the time: their ctx is done then and they have a tenth of a second. remove
+// takes it back. Once phase p has begun it is too late for f, which is logged.
 func (r *Reactor) OnShutdown(p Phase, f func(ctx context.Context) error) (remove func()) {
 	if p < 0 || p >= phases || f == nil {
 		r.log().Error("reactor: OnShutdown: bad argument", "reactor", r.cfg.Name, "phase", p.String(), "nil function", f == nil)
@@ -202,10 +203,21 @@ func (r *Reactor) runTriggers(ctx context.Context, p Phase) (errs []error) {
 	return errs
 }
 
+// overtime is how long a trigger is waited for whose turn comes when the time of the
+// shutdown is up, because another took all of it.
+const overtime = 100 * time.Millisecond
+
 // runTrigger runs t on a goroutine of its own: one that ignores ctx cannot keep
-// the reactor from stopping. The goroutine ends when t does.
+// the reactor from stopping. The goroutine ends when t does. t is called also when
+// ctx is done already: what it has to close is there all the same.
 func (r *Reactor) runTrigger(ctx context.Context, p Phase, t *trigger) error {
-	_, err := eventual.Go(ctx, func(ctx context.Context) (struct{}, error) {
+	bound, unlimited := ctx, context.WithoutCancel(ctx)
+	if ctx.Err() != nil {
+		limited, cancel := context.WithTimeout(unlimited, overtime)
+		defer cancel()
+		bound = limited
+	}
+	_, err := eventual.Go(unlimited, func(context.Context) (struct{}, error) {
 		id := park.Enter(triggerGoroutine{r})
 		defer park.Leave(id)
 		run := &triggerRun{trigger: t, phase: p, begun: r.clock(), goroutine: id}
@@ -214,7 +226,7 @@ func (r *Reactor) runTrigger(ctx context.Context, p Phase, t *trigger) error {
 		r.mu.Unlock()
 		defer r.endedTrigger(run)
 		return struct{}{}, t.f(ctx)
-	}).WaitContext(ctx)
+	}).WaitContext(bound)
 	return err
 }
 
@@ -300,7 +312,8 @@ func (r *Reactor) stillRunning() []eventual.Running {
 		})
 	}
 	if age := r.meter.awakeFor(r.clock()); age > 0 || len(all) == 0 {
-		all = append(all, eventual.Running{Name: "callback", Age: age, Stack: r.stack()})
+		stack := r.stack()
+		all = append(all, eventual.Running{Name: "callback", Age: age, Submitted: submittedIn(stack), Stack: stack})
 	}
 	return all
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/trestle-go/trestle/reactor"
 )
 
+// TestReactor_R12_GoexitOfThoseWhoAreToldOfTheStop has every party that is told
+// end the goroutine that tells it: all the others are told none the less.
 func TestReactor_R12_GoexitOfThoseWhoAreToldOfTheStop(t *testing.T) {
 	r := reactor.New(reactor.Config{Logger: quiet()})
 	ctx := context.Background()
@@ -149,6 +151,8 @@ func TestReactor_R03_Stop(t *testing.T) {
 			var stop *eventual.StopError
 			if !errors.As(err, &stop) || len(stop.Running) != 1 || !strings.Contains(stop.Running[0].Stack, "TestReactor_R03") {
 				t.Errorf("Stop: %v, %+v", err, stop)
+			} else if s := stop.Running[0].Submitted; !strings.Contains(s, "TestReactor_R03_Stop.func") || !strings.Contains(s, " (shutdown_test.go:") {
+				t.Errorf("submitted as %q", s)
 			}
 			if _, err := behind.Wait(0); !errors.Is(err, eventual.ErrStopped) {
 				t.Errorf("queued behind it: %v", err)
@@ -221,6 +225,40 @@ func TestReactor_R05_TriggerThatIgnoresItsCtx(t *testing.T) {
 	})
 }
 
+// TestReactor_R05_OneThatUsesUpTheTime, and one that never returns, keep none of the
+// others from being called.
+func TestReactor_R05_OneThatUsesUpTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := reactor.New(reactor.Config{Logger: quiet(), StopTimeout: time.Second})
+		r.Start()
+		var called []string
+		closes := func(name string) func(context.Context) error {
+			return func(ctx context.Context) error {
+				time.Sleep(time.Millisecond) // does not look at its ctx
+				called = append(called, name)
+				return ctx.Err()
+			}
+		}
+		release := make(chan struct{})
+		r.OnShutdown(reactor.Before, closes("before"))
+		r.OnShutdown(reactor.Before, func(context.Context) error { <-release; return nil })
+		r.OnShutdown(reactor.During, closes("during"))
+		r.OnShutdown(reactor.During, func(context.Context) error { <-release; return nil })
+		r.OnShutdown(reactor.After, closes("after"))
+		begun := time.Now()
+		if err := r.Stop(context.Background()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		if got := strings.Join(called, " "); got != "before during after" {
+			t.Errorf("called: %s", got)
+		}
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+		close(release)
+	})
+}
+
 func TestReactor_E11_StopEndsEveryPendingResult(t *testing.T) {
 	r := reactor.New(reactor.Config{Logger: quiet()})
 	r.Start()
@@ -262,5 +300,104 @@ func TestReactor_E11_StopEndsEveryPendingResult(t *testing.T) {
 	}
 	if _, err := reactor.RunInReactor(context.Background(), r, one).Wait(0); !errors.Is(err, eventual.ErrStopped) {
 		t.Errorf("submitted afterwards: %v", err)
+	}
+}
+
+// TestReactor_R05_WhatEachPhaseFinds: before, all works; during, nothing new is
+// accepted and the ctx of work is done; after, all has ended.
+func TestReactor_R05_WhatEachPhaseFinds(t *testing.T) {
+	log := new(logtest.Log)
+	r := reactor.New(reactor.Config{Name: "phases", Logger: log.Logger()})
+	r.Start()
+	var workCtx context.Context
+	pending := reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) {
+		workCtx = co.Context()
+		return 0, co.Sleep(time.Hour)
+	})
+	on(t, r, func() {})
+	var seen []string
+	phase := func(p reactor.Phase, f func(ctx context.Context) error) {
+		r.OnShutdown(p, func(ctx context.Context) error {
+			seen = append(seen, p.String())
+			return f(ctx)
+		})
+	}
+	phase(reactor.Before, func(ctx context.Context) error {
+		v, err := reactor.RunInReactor(ctx, r, one).WaitContext(ctx)
+		if v != 1 || err != nil || workCtx.Err() != nil {
+			t.Errorf("before: %d, %v, the ctx of work: %v", v, err, workCtx.Err())
+		}
+		return errBoom
+	})
+	phase(reactor.During, func(context.Context) error {
+		if err := r.Call(func() {}); !errors.Is(err, eventual.ErrStopped) {
+			t.Errorf("during: Call: %v", err)
+		}
+		if cause := context.Cause(workCtx); !errors.Is(cause, eventual.ErrStopped) {
+			t.Errorf("during: the ctx of work: %v", cause)
+		}
+		panic("during bang")
+	})
+	phase(reactor.After, func(context.Context) error {
+		if _, err := pending.Wait(0); !errors.Is(err, eventual.ErrStopped) || r.Stats().Coroutines != 0 {
+			t.Errorf("after: %v, %+v", err, r.Stats())
+		}
+		return nil
+	})
+	if err := r.Stop(context.Background()); !errors.Is(err, errBoom) {
+		t.Error(err)
+	}
+	if got := strings.Join(seen, " "); got != "before during after" {
+		t.Errorf("ran %s", got)
+	}
+	for _, want := range []string{"phase=before", "boom", "phase=during", "during bang", "reactor=phases"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not have %q", want)
+		}
+	}
+	if n := strings.Count(log.String(), "shutdown trigger failed"); n != 2 {
+		t.Errorf("%d reports of 2", n)
+	}
+}
+
+// TestReactor_R03_StopErrorNamesWhatHoldsTheReactor: the function that was handed
+// over, whatever it was handed over as, and not what it calls.
+func TestReactor_R03_StopErrorNamesWhatHoldsTheReactor(t *testing.T) {
+	for name, hold := range map[string]func(r *reactor.Reactor, wait func()){
+		"call":  func(r *reactor.Reactor, wait func()) { _ = r.Call(func() { wait() }) },
+		"timer": func(r *reactor.Reactor, wait func()) { r.CallLater(0, func() { wait() }) },
+		"callback": func(r *reactor.Reactor, wait func()) {
+			reactor.RunInReactor(context.Background(), r, func(context.Context) (int, error) { wait(); return 1, nil })
+		},
+		"coroutine": func(r *reactor.Reactor, wait func()) {
+			reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) { _ = co.Yield(); wait(); return 1, nil })
+		},
+		"deferred": func(r *reactor.Reactor, wait func()) {
+			reactor.RunDeferred(context.Background(), r, func(context.Context) *eventual.Deferred[int] {
+				return eventual.Succeed(1).AddCallback(func(int) (int, error) { wait(); return 1, nil })
+			})
+		},
+	} {
+		r := reactor.New(reactor.Config{Logger: quiet(), StallThreshold: -1})
+		r.Start()
+		holding, release := make(chan struct{}), make(chan struct{})
+		hold(r, func() { close(holding); <-release })
+		<-holding
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		var stop *eventual.StopError
+		if err := r.Stop(ctx); !errors.As(err, &stop) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		cancel()
+		close(release)
+		if s := stop.Running[0].Submitted; !strings.Contains(s, "NamesWhatHoldsTheReactor.func") || !strings.Contains(s, "(shutdown_test.go:") || strings.Count(s, "func") > 2 {
+			t.Errorf("%s: %q", name, s)
+		}
+		if !strings.Contains(stop.Error(), " as ") {
+			t.Errorf("%s: %v", name, stop)
+		}
+		if err := r.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -9,7 +9,9 @@ import (
 // OnSignal has f called on the reactor's goroutine for each of the signals that
 // the process gets; without any it is all signals, as for signal.Notify. stop
 // takes it back and returns when no further call will be submitted; what the
-// signals did before is in force again then. Stop of the reactor does the same.
+// signals did before is in force again then, except that one that signal.Ignore had
+// turned off does what it does by default: see signal.Stop. Stop of the reactor does
+// the same.
 func (r *Reactor) OnSignal(f func(os.Signal), sigs ...os.Signal) (stop func()) {
 	if f == nil {
 		r.log().Error("reactor: OnSignal: nil function", "reactor", r.cfg.Name)

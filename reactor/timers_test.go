@@ -129,6 +129,7 @@ func TestReactor_R07_AgainstAModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := reactortest.New(t)
 		begun := r.Now()
+		const base = -time.Nanosecond // of the reactor's clock, which a call cannot be moved before
 		var pending []entry
 		var got, want []int
 		seq := 0
@@ -169,6 +170,18 @@ func TestReactor_R07_AgainstAModel(t *testing.T) {
 				}
 				pending = slices.Delete(pending, i, i+1)
 				add(e.id, now()+d, e.call)
+			},
+			"delay": func(t *rapid.T) {
+				if len(pending) == 0 {
+					t.Skip("none pending")
+				}
+				i, d := pick(t), time.Duration(rapid.IntRange(-20, 20).Draw(t, "by"))*time.Second
+				e := pending[i]
+				if !e.call.Delay(d) {
+					t.Fatal("Delay of a pending call says no")
+				}
+				pending = slices.Delete(pending, i, i+1)
+				add(e.id, max(e.at+d, base), e.call)
 			},
 			"advance": func(t *rapid.T) {
 				d := delay(t)
@@ -352,6 +365,12 @@ func TestReactor_R10_BlockingCallAndWaitFor(t *testing.T) {
 	<-canceled
 	if !errors.Is(err, eventual.ErrTimeout) {
 		t.Errorf("%v", err)
+	}
+	// A Deferred that fires later.
+	later := eventual.NewDeferred[int](nil)
+	r.CallLater(time.Millisecond, func() { _ = later.Callback(4) })
+	if v, err := reactor.RunDeferred(ctx, r, func(context.Context) *eventual.Deferred[int] { return later }).WaitContext(ctx); v != 4 || err != nil {
+		t.Errorf("a Deferred: %d, %v", v, err)
 	}
 	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 	defer cancel()
