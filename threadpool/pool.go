@@ -39,27 +39,34 @@ type Pool struct {
 	life       *eventual.Lifetime
 	errStopped error
 	done       chan struct{} // closed when it has stopped and nothing runs
+	patience   int           // how often a worker looks again before it is idle
+
+	_ [64]byte // what is above is read all the time
 
 	mu        sync.Mutex // guards what follows; nothing blocks and no job runs under it
 	state     int
 	min, max  int
 	queue     queue
-	queuedMax int       // the most jobs that ever waited
+	queuedMax int       // the longest that it ever was
 	senders   []*sender // that wait for room, the first in front
 	workers   map[*worker]struct{}
+	sharers   []*worker     // that have taken several jobs at once, and may not have begun all
 	idle      []*worker     // parked, the last to park on top; they hold no slot
 	resuming  []*worker     // that wait for a slot to go on with after a wait, the first in front
 	slots     int           // held by workers that run, or look for, a job; never more than max
-	coming    int           // of these, by workers that were sent for a job and have not looked
+	coming    int           // of these, by workers that are to look for a job and have not yet
+	prompt    int           // of these, those that nothing but the scheduler keeps from it
 	leaving   int           // workers that are ending
+	quick     bool          // the last jobs that ended were short
 	rescueAt  time.Duration // when to look again for workers that hold jobs up
 	sweepIn   int           // refusals until a full queue is searched for dead jobs again
 	alarm     *time.Timer   // of the slow-job watch; nil unless it is set
+	retired   uint64        // what workers that are gone have succeeded with
 
-	// Written with mu held.
-	lent                atomic.Int64 // workers that gave their slot while they wait
-	spare               atomic.Int64 // jobs that workers have taken several at once and not begun
-	succeeded, failed   atomic.Uint64
+	_ [64]byte // what follows is read, or written, by workers that do not hold mu
+
+	lent                atomic.Int64 // workers that gave their slot while they wait; written with mu held
+	failed              atomic.Uint64
 	panicked, slow      atomic.Uint64
 	waitTimes, runTimes histogram.Histogram
 }
@@ -80,7 +87,10 @@ func New(cfg Config) (*Pool, error) {
 	p := &Pool{
 		cfg: cfg, component: name, base: time.Now(),
 		life: eventual.NewLifetime(name), errStopped: stoppedError{name}, done: make(chan struct{}),
-		min: cfg.Min, max: cfg.Max, workers: make(map[*worker]struct{}),
+		min: cfg.Min, max: cfg.Max, workers: make(map[*worker]struct{}), patience: looks,
+	}
+	if cfg.LockOSThread {
+		p.patience = lockedLooks
 	}
 	p.life.Hold()
 	if !cfg.Stopped {
@@ -143,29 +153,36 @@ func (p *Pool) growLocked() (wake []*worker) {
 }
 
 // feedLocked lets those who wait for room into the queue, and gives the slots that
-// are free to workers that wait to go on and to workers for what waits, until
-// there are no more of the ones or of the others.
+// are free to workers that wait to go on, and to a worker for what waits: to one
+// after the other, each of which sends for the next when it has arrived. A storm of
+// short jobs would otherwise wake a worker for each, to find that it was done.
 func (p *Pool) feedLocked() (wake []*worker) {
-	for {
-		p.admitLocked()
-		if len(p.resuming) == 0 && p.waitingLocked() <= p.coming {
-			return wake
-		}
-		w, ok := p.dispatchLocked()
-		if !ok {
-			return wake
-		}
-		if w != nil {
+	p.admitLocked()
+	for p.freeLocked() > 0 && (len(p.resuming) > 0 || p.wantingLocked()) {
+		if w, _ := p.dispatchLocked(); w != nil {
 			wake = append(wake, w)
 		}
 	}
+	return wake
+}
+
+// wantingLocked reports whether more jobs wait than workers are coming for, and
+// none of these will look at once and send for others.
+func (p *Pool) wantingLocked() bool { return p.prompt == 0 && p.waitingLocked() > p.coming }
+
+// freeLocked is how many slots there are that nobody holds.
+func (p *Pool) freeLocked() int {
+	if p.state == created {
+		return 0
+	}
+	return max(p.max-p.slots, 0)
 }
 
 // dispatchLocked gives a free slot, if there is one, to a worker that is to look
 // for a job: to one that waits to go on, an idle one, or a new one, in this order.
 // The worker that it returns must be woken.
 func (p *Pool) dispatchLocked() (w *worker, ok bool) {
-	if p.slots >= p.max || p.state == created {
+	if p.freeLocked() == 0 {
 		return nil, false
 	}
 	switch {
@@ -175,8 +192,7 @@ func (p *Pool) dispatchLocked() (w *worker, ok bool) {
 		p.resuming = p.resuming[1:]
 	case len(p.idle) > 0:
 		w = p.popIdleLocked()
-		w.coming = true
-		p.coming++
+		p.comesLocked(w, true)
 	default:
 		p.spawnLocked()
 		return nil, true
@@ -197,13 +213,13 @@ func (p *Pool) popIdleLocked() *worker {
 
 // spawnLocked starts a worker, with a slot.
 func (p *Pool) spawnLocked() {
-	w := &worker{p: p, slot: true, coming: true, wakeup: make(chan struct{}, 1)}
+	w := &worker{p: p, slot: true, wakeup: make(chan struct{}, 1)}
+	p.comesLocked(w, p.cfg.OnThreadStart == nil)
 	if p.cfg.OnThreadStart != nil {
 		w.hook, w.began = p.cfg.OnThreadStart, p.clock()
 	}
 	p.workers[w] = struct{}{}
 	p.slots++
-	p.coming++
 	go w.main() // ends by idling above Min, by a smaller Max, or with the pool
 }
 
@@ -216,12 +232,25 @@ func (p *Pool) releaseLocked(w *worker) {
 	}
 }
 
-// arrivedLocked: w, if it was sent for a job, is looking for it now.
-func (p *Pool) arrivedLocked(w *worker) {
-	if w.coming {
-		w.coming = false
-		p.coming--
+// comesLocked: w, which holds a slot, is going to look for a job.
+func (p *Pool) comesLocked(w *worker, promptly bool) {
+	w.coming, w.prompt = true, promptly
+	p.coming++
+	if promptly {
+		p.prompt++
 	}
+}
+
+// arrivedLocked: w, if it was coming, is looking now.
+func (p *Pool) arrivedLocked(w *worker) {
+	if !w.coming {
+		return
+	}
+	p.coming--
+	if w.prompt {
+		p.prompt--
+	}
+	w.coming, w.prompt = false, false
 }
 
 // quietLocked reports whether a pool that is stopping has nothing left to do.

@@ -60,7 +60,7 @@ func (p *Pool) giveUp() error {
 	p.state = stopped
 	left := p.queue.take(p.queue.len(), nil)
 	for w := range p.workers {
-		left = append(left, w.giveBack()...)
+		left = append(left, w.giveBackLocked()...)
 	}
 	senders := p.senders
 	p.senders = nil

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -24,21 +25,30 @@ type worker struct {
 
 	// Guarded by p.mu.
 	slot   bool   // it holds a slot
-	coming bool   // it was given it to look for a job and has not yet
+	coming bool   // it is to look for a job with it and has not yet
+	prompt bool   // and nothing but the scheduler keeps it from that
 	idle   bool   // it is on p.idle
 	since  uint64 // p.queue.pushed when it took its jobs
+
+	// Owned by the worker's goroutine.
+	now      time.Duration // the clock, when it was last read
+	quick    bool          // its last jobs were short
+	returned uint64        // calls, since the last advance
+
+	succeeded atomic.Uint64 // jobs with a result; of this worker, so that workers do not write to one place
 
 	mu       sync.Mutex // guards what follows; nothing happens under it
 	id       int64      // of its goroutine, which may read it
 	hook     any        // OnThreadStart or OnThreadStop, if that is what runs
 	mine     []entry    // taken and not begun; in room
 	room     []entry    // of batch entries, empty
-	shares   bool       // it took several at once; all but the first are counted in p.spare
+	shares   bool       // it took several at once, and is among p.sharers; written with p.mu held, too
 	fresh    bool       // it has not begun the first
 	current  task       // that runs; nil between jobs
 	began    time.Duration
 	reported bool   // current, as slow
 	stack    string // of current when it was reported
+	calls    uint64 // that returned, as of the last advance
 }
 
 func (w *worker) wake() { w.wakeup <- struct{}{} }
@@ -72,6 +82,7 @@ func (w *worker) main() {
 		return
 	}
 	defer p.stopThread(w)
+	w.now = p.clock()
 	w.runBatch() // what a goroutine that ended has left
 	for w.next() {
 		w.runBatch()
@@ -90,28 +101,31 @@ func (w *worker) hooked(none bool, hook any) {
 	}
 }
 
-// runBatch runs what the worker has taken.
+// runBatch runs what the worker has taken. Reading the clock costs more than a short
+// job, so of several that were taken at once because the last ones were short it is
+// read for those that are timed or looked after.
 func (w *worker) runBatch() {
-	p := w.p
-	now := p.clock()
+	p, begun, n := w.p, w.now, 0
 	for {
-		e := w.advance(now)
+		e := w.advance(w.now)
 		if e.task == nil {
-			return
+			break
 		}
+		n++
 		if e.at != 0 {
-			p.waitTimes.Record(now - e.at)
+			p.waitTimes.Record(w.now - e.at)
 		}
-		e.task.run()
-		end := p.clock()
+		e.task.run(w)
+		was := w.now
+		w.now = p.clock()
 		if e.at != 0 {
-			p.runTimes.Record(end - now)
+			p.runTimes.Record(w.now - was)
 		}
-		now = end
 		if p.lent.Load() > 0 {
 			w.makeWay()
 		}
 	}
+	w.quick = (w.now-begun)*batch < heldUp*time.Duration(n)
 }
 
 // spare is how many others could take from it; w.mu is held.
@@ -132,7 +146,7 @@ func (w *worker) spare() int {
 func (w *worker) makeWay() {
 	p := w.p
 	p.mu.Lock()
-	p.queue.putBack(w.giveBack())
+	p.queue.putBack(w.giveBackLocked())
 	p.mu.Unlock()
 	runtime.Gosched() // it is runnable by now
 }
@@ -142,15 +156,14 @@ func (w *worker) makeWay() {
 func (w *worker) advance(now time.Duration) (e entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.calls += w.returned
+	w.returned = 0
 	w.dropLocked()
 	if len(w.mine) == 0 {
 		return entry{}
 	}
 	e, w.mine[0] = w.mine[0], entry{}
 	w.mine = w.mine[1:]
-	if w.shares && !w.fresh {
-		w.p.spare.Add(-1)
-	}
 	w.fresh = false
 	w.current, w.began = e.task, now
 	return e
@@ -163,29 +176,26 @@ func (w *worker) dropLocked() {
 	}
 }
 
-// giveBack returns what the worker has not begun, for others.
-func (w *worker) giveBack() []entry {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	es := w.mine
-	w.p.spare.Add(-int64(w.spare()))
-	w.mine, w.fresh = nil, false
-	return es
-}
-
 // next finds something to do; it reports false when the worker is to end.
 func (w *worker) next() bool {
-	for {
-		found, end, expires, wake := w.look()
+	for left := w.p.patience; ; left-- {
+		found, expires, wake := w.look(left > 0)
 		wakeAll(wake)
-		switch {
-		case found:
+		switch found {
+		case jobs:
+			if left < w.p.patience {
+				w.now = w.p.clock()
+			}
 			return true
-		case end:
+		case over:
 			return false
-		}
-		if !w.sleep(expires) && w.expired() {
-			return false
+		case again:
+			runtime.Gosched()
+		case idle:
+			if !w.sleep(expires) && w.expired() {
+				return false
+			}
+			left = w.p.patience
 		}
 	}
 }
@@ -194,25 +204,13 @@ func (w *worker) next() bool {
 // often has the next job, and waking a goroutine costs more than looking. Waking a
 // thread costs far more still.
 const (
-	spins       = 2
-	lockedSpins = 20
+	looks       = 2
+	lockedLooks = 20
 )
 
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
 func (w *worker) sleep(expires bool) (woken bool) {
-	n := spins
-	if w.p.cfg.LockOSThread {
-		n = lockedSpins
-	}
-	for range n {
-		runtime.Gosched()
-		select {
-		case <-w.wakeup:
-			return true
-		default:
-		}
-	}
 	if !expires {
 		<-w.wakeup
 		return true
@@ -261,9 +259,25 @@ func (w *worker) leaveLocked() {
 // gone takes a worker that has ended out of the pool.
 func (p *Pool) gone(w *worker) {
 	p.mu.Lock()
-	delete(p.workers, w)
+	p.retireLocked(w)
 	p.leaving--
 	wake := p.settleLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
+}
+
+// retireLocked forgets w and keeps what it has counted.
+func (p *Pool) retireLocked(w *worker) {
+	delete(p.workers, w)
+	p.retired += w.successes()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.shareLocked(false)
+}
+
+// successes is how many of its jobs returned without an error.
+func (w *worker) successes() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.succeeded.Load() + w.calls
 }
