@@ -90,7 +90,7 @@ func New(cfg Config) (*Pool, error) {
 		min: cfg.Min, max: cfg.Max, workers: make(map[*worker]struct{}), patience: looks,
 	}
 	if cfg.LockOSThread {
-		p.patience = lockedLooks
+		p.patience = 0
 	}
 	p.life.Hold()
 	if !cfg.Stopped {

@@ -21,9 +21,9 @@ const (
 	over                 // it is to end
 )
 
-// look takes jobs if it can. If not, it gives the slot back, unless the worker is to
-// linger, and puts it among the idle. expires says that it may not idle for ever.
-func (w *worker) look(linger bool) (found finding, expires bool, wake []*worker) {
+// look begins a job if it can. If not, it gives the slot back, unless the worker is
+// to linger, and puts it among the idle. expires says that it may not idle for ever.
+func (w *worker) look(linger bool) (e entry, found finding, expires bool, wake []*worker) {
 	p := w.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -31,54 +31,57 @@ func (w *worker) look(linger bool) (found finding, expires bool, wake []*worker)
 		p.arrivedLocked(w)
 		p.quick = w.quick
 		wanted := len(p.resuming) > 0 || p.slots > p.max || p.state == stopped
-		if !wanted && w.takeLocked() {
-			return jobs, false, p.feedLocked()
+		if e = w.takeLocked(wanted); e.task != nil {
+			return e, jobs, false, p.feedLocked()
 		}
 		if linger && !wanted && p.state == running {
 			p.comesLocked(w, true)
-			return again, false, nil
+			return e, again, false, nil
 		}
 		p.releaseLocked(w)
 		wake = p.feedLocked()
 	}
 	if p.quietLocked() || p.stayingLocked()-p.lentLocked() > p.max || p.state == stopped {
 		w.leaveLocked()
-		return over, false, append(wake, p.settleLocked()...)
+		return e, over, false, append(wake, p.settleLocked()...)
 	}
 	w.idle = true
 	p.idle = append(p.idle, w)
-	return idle, p.stayingLocked() > p.min, wake
+	return e, idle, p.stayingLocked() > p.min, wake
 }
 
-// takeLocked takes a job or, if its last ones were short, a share of what waits; if
-// the queue is empty, what another worker has not begun.
-func (w *worker) takeLocked() bool {
+// takeLocked ends the job that ran and, unless it is to take nothing, begins another:
+// the next in the queue, and takes a share of what is behind it if its last jobs were
+// short; or, if the queue is empty, what another worker has not begun.
+func (w *worker) takeLocked(nothing bool) (e entry) {
 	p := w.p
 	p.rescueLocked(w.now)
 	p.admitLocked()
 	w.since = p.queue.pushed
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropLocked()
 	n := 1
 	if share := p.queue.len() / (p.slots + 1); w.quick && share > 1 {
 		n = min(share, batch)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	if w.left = 0; nothing || p.queue.len()+len(p.sharers) == 0 {
+		w.shareLocked(false)
+		return entry{}
+	}
 	if w.room == nil {
 		w.room = make([]entry, 0, batch)
 	}
 	w.mine = p.queue.take(n, w.room)
-	w.fresh = true
-	w.shareLocked(len(w.mine) > 1)
-	if len(w.mine) > 0 {
-		return true
+	w.shareLocked(n > 1)
+	for i := 0; i < len(p.sharers) && len(w.mine) == 0; i++ {
+		w.mine = p.sharers[i].steal(w.mine)
 	}
-	for _, victim := range p.sharers {
-		if stolen := victim.steal(); stolen.task != nil {
-			w.mine = append(w.mine, stolen)
-			return true
-		}
+	if len(w.mine) == 0 {
+		return entry{}
 	}
-	return false
+	w.left = len(w.mine) - 1
+	return w.beginLocked()
 }
 
 // shareLocked notes whether others may take what w has. p.mu is held, too.
@@ -143,18 +146,19 @@ func (w *worker) giveBackLocked() []entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	es := w.mine
-	w.mine, w.fresh = nil, false
+	w.mine = nil
 	w.shareLocked(false)
 	return es
 }
 
-// steal takes the last of what w has not begun.
-func (w *worker) steal() (e entry) {
+// steal moves the last of what w has not begun, if there is any, to into.
+func (w *worker) steal(into []entry) []entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if last := len(w.mine) - 1; w.spare() > 0 {
-		e, w.mine[last] = w.mine[last], entry{}
+	if last := w.spare() - 1; last >= 0 {
+		into = append(into, w.mine[last])
+		w.mine[last] = entry{}
 		w.mine = w.mine[:last]
 	}
-	return e
+	return into
 }

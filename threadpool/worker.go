@@ -33,7 +33,8 @@ type worker struct {
 	// Owned by the worker's goroutine.
 	now      time.Duration // the clock, when it was last read
 	quick    bool          // its last jobs were short
-	returned uint64        // calls, since the last advance
+	returned uint64        // calls, since the last job was dropped
+	left     int           // jobs that it has taken and, if nobody else has taken them, not begun
 
 	succeeded atomic.Uint64 // jobs with a result; of this worker, so that workers do not write to one place
 
@@ -43,12 +44,11 @@ type worker struct {
 	mine     []entry    // taken and not begun; in room
 	room     []entry    // of batch entries, empty
 	shares   bool       // it took several at once, and is among p.sharers; written with p.mu held, too
-	fresh    bool       // it has not begun the first
 	current  task       // that runs; nil between jobs
 	began    time.Duration
 	reported bool   // current, as slow
 	stack    string // of current when it was reported
-	calls    uint64 // that returned, as of the last advance
+	calls    uint64 // that returned, up to the last job that was dropped
 }
 
 func (w *worker) wake() { w.wakeup <- struct{}{} }
@@ -83,9 +83,13 @@ func (w *worker) main() {
 	}
 	defer p.stopThread(w)
 	w.now = p.clock()
-	w.runBatch() // what a goroutine that ended has left
-	for w.next() {
-		w.runBatch()
+	w.runBatch(w.advance()) // what a goroutine that ended has left
+	for {
+		e, ok := w.next()
+		if !ok {
+			break
+		}
+		w.runBatch(e)
 	}
 	returned = true
 }
@@ -101,43 +105,58 @@ func (w *worker) hooked(none bool, hook any) {
 	}
 }
 
-// runBatch runs what the worker has taken. Reading the clock costs more than a short
-// job, so of several that were taken at once because the last ones were short it is
-// read for those that are timed or looked after.
-func (w *worker) runBatch() {
+// runBatch runs e, which has begun, and what the worker has taken along with it.
+// Reading the clock costs more than a short job, so one that was taken along, because
+// the last ones were short, is taken to begin with the first, unless it is timed or
+// slow ones are watched.
+func (w *worker) runBatch(e entry) {
 	p, begun, n := w.p, w.now, 0
-	for {
-		e := w.advance(w.now)
-		if e.task == nil {
-			break
-		}
+	stale := true // w.now is of some time ago
+	for ; e.task != nil; e = w.advance() {
 		n++
 		if e.at != 0 {
+			if stale {
+				w.restart()
+			}
 			p.waitTimes.Record(w.now - e.at)
 		}
 		e.task.run(w)
-		was := w.now
-		w.now = p.clock()
-		if e.at != 0 {
-			p.runTimes.Record(w.now - was)
+		if stale = e.at == 0 && p.cfg.SlowJob == 0; !stale {
+			w.ended(e)
 		}
 		if p.lent.Load() > 0 {
 			w.makeWay()
 		}
 	}
+	if stale {
+		w.now = p.clock()
+	}
 	w.quick = (w.now-begun)*batch < heldUp*time.Duration(n)
+}
+
+// restart reads the clock for the job that is about to run.
+func (w *worker) restart() {
+	w.now = w.p.clock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.began = w.now
+}
+
+// ended reads the clock for the job that has just run.
+func (w *worker) ended(e entry) {
+	began := w.now
+	w.now = w.p.clock()
+	if e.at != 0 {
+		w.p.runTimes.Record(w.now - began)
+	}
 }
 
 // spare is how many others could take from it; w.mu is held.
 func (w *worker) spare() int {
-	switch n := len(w.mine); {
-	case !w.shares || n == 0:
+	if !w.shares {
 		return 0
-	case w.fresh:
-		return n - 1
-	default:
-		return n
 	}
+	return len(w.mine)
 }
 
 // makeWay lets a worker that waited for the job that has just ended have the slot
@@ -148,28 +167,40 @@ func (w *worker) makeWay() {
 	p.mu.Lock()
 	p.queue.putBack(w.giveBackLocked())
 	p.mu.Unlock()
+	w.mu.Lock()
+	w.dropLocked()
+	w.mu.Unlock()
 	runtime.Gosched() // it is runnable by now
 }
 
 // advance ends the job that ran and begins the next of the worker's own, if there
-// is one.
-func (w *worker) advance(now time.Duration) (e entry) {
+// is one. If there cannot be, look does that along with what else it does.
+func (w *worker) advance() (e entry) {
+	if w.left == 0 {
+		return entry{}
+	}
+	w.left--
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.calls += w.returned
-	w.returned = 0
 	w.dropLocked()
 	if len(w.mine) == 0 {
 		return entry{}
 	}
+	return w.beginLocked()
+}
+
+// beginLocked takes the first of mine, and begins it.
+func (w *worker) beginLocked() (e entry) {
 	e, w.mine[0] = w.mine[0], entry{}
 	w.mine = w.mine[1:]
-	w.fresh = false
-	w.current, w.began = e.task, now
+	w.current, w.began = e.task, w.now
 	return e
 }
 
+// dropLocked ends the job that ran.
 func (w *worker) dropLocked() {
+	w.calls += w.returned
+	w.returned = 0
 	if w.current != nil {
 		w.current.drop()
 		w.current, w.reported, w.stack = nil, false, ""
@@ -177,36 +208,32 @@ func (w *worker) dropLocked() {
 }
 
 // next finds something to do; it reports false when the worker is to end.
-func (w *worker) next() bool {
+func (w *worker) next() (e entry, ok bool) {
 	for left := w.p.patience; ; left-- {
-		found, expires, wake := w.look(left > 0)
+		e, found, expires, wake := w.look(left > 0)
 		wakeAll(wake)
 		switch found {
 		case jobs:
-			if left < w.p.patience {
-				w.now = w.p.clock()
-			}
-			return true
+			return e, true
 		case over:
-			return false
+			return entry{}, false
 		case again:
 			runtime.Gosched()
 		case idle:
 			if !w.sleep(expires) && w.expired() {
-				return false
+				return entry{}, false
 			}
 			left = w.p.patience
+			w.now = w.p.clock()
 		}
 	}
 }
 
-// How often a worker looks again before it parks: somebody who just got a result
-// often has the next job, and waking a goroutine costs more than looking. Waking a
-// thread costs far more still.
-const (
-	looks       = 2
-	lockedLooks = 20
-)
+// looks is how often a worker looks again before it parks: somebody who just got a
+// result often has the next job, and waking a goroutine costs more than looking. A
+// worker with a thread of its own parks at once: to yield the processor is to change
+// threads, as parking is, and to keep it is to keep those waiting who run there next.
+const looks = 2
 
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
