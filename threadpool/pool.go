@@ -43,25 +43,24 @@ type Pool struct {
 
 	_ [64]byte // what is above is read all the time
 
-	mu        sync.Mutex // guards what follows; nothing blocks and no job runs under it
-	state     int
-	min, max  int
-	queue     queue
-	queuedMax int       // the longest that it ever was
-	senders   []*sender // that wait for room, the first in front
-	workers   map[*worker]struct{}
-	sharers   []*worker     // that have taken several jobs at once, and may not have begun all
-	idle      []*worker     // parked, the last to park on top; they hold no slot
-	resuming  []*worker     // that wait for a slot to go on with after a wait, the first in front
-	slots     int           // held by workers that run, or look for, a job; never more than max
-	coming    int           // of these, by workers that are to look for a job and have not yet
-	prompt    int           // of these, those that nothing but the scheduler keeps from it
-	leaving   int           // workers that are ending
-	quick     bool          // the last jobs that ended were short
-	rescueAt  time.Duration // when to look again for workers that hold jobs up
-	sweepIn   int           // refusals until a full queue is searched for dead jobs again
-	alarm     *time.Timer   // of the slow-job watch; nil unless it is set
-	retired   uint64        // what workers that are gone have succeeded with
+	mu       sync.Mutex // guards what follows; nothing blocks and no job runs under it
+	state    int
+	min, max int
+	queue    queue
+	senders  []*sender // that wait for room, the first in front
+	workers  map[*worker]struct{}
+	sharers  []*worker     // that have taken several jobs at once, and may not have begun all
+	idle     []*worker     // parked, the last to park on top; they hold no slot
+	resuming []*worker     // that wait for a slot to go on with after a wait, the first in front
+	slots    int           // held by workers that run, or look for, a job; never more than max
+	coming   int           // of these, by workers that are to look for a job and have not yet
+	prompt   int           // of these, those that nothing but the scheduler keeps from it
+	leaving  int           // workers that are ending
+	quick    bool          // the last jobs that ended were short
+	rescueAt time.Duration // when to look again for workers that hold jobs up
+	sweepIn  int           // refusals until a full queue is searched for dead jobs again
+	alarm    *time.Timer   // of the slow-job watch; nil unless it is set
+	retired  uint64        // what workers that are gone have succeeded with
 
 	_ [64]byte // what follows is read, or written, by workers that do not hold mu
 

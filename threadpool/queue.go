@@ -40,6 +40,7 @@ type queue struct {
 	tail        int    // of last: where the next to push goes
 	size        int    // entries
 	pushed      uint64 // entries that ever came
+	high        int    // the longest that it was before something was taken
 	spare       *block // an empty one, so that a short queue allocates nothing
 }
 
@@ -82,6 +83,7 @@ func (q *queue) grow() {
 
 // take moves up to n entries to the end of into.
 func (q *queue) take(n int, into []entry) []entry {
+	q.high = max(q.high, q.size)
 	for n = min(n, q.size); n > 0; {
 		end := q.endOf(q.first)
 		from := q.first.entries[q.head:min(q.head+n, end)]
@@ -119,6 +121,7 @@ func (q *queue) putBack(es []entry) {
 
 // takeLast takes the last n entries out, in their order.
 func (q *queue) takeLast(n int) []entry {
+	q.high = max(q.high, q.size)
 	es := make([]entry, min(n, q.size))
 	for n = len(es); n > 0; {
 		from := q.last.entries[max(q.startOf(q.last), q.tail-n):q.tail]

@@ -39,7 +39,7 @@ func (p *Pool) Stats() Stats {
 	s := Stats{
 		Name: p.cfg.Name, Min: p.min, Max: p.max,
 		Workers: len(p.workers), Idle: len(p.idle), Busy: p.slots, Waiting: p.lentLocked() + len(p.resuming),
-		Queued: p.waitingLocked(), QueuedMax: p.queuedMax, Blocked: len(p.senders),
+		Queued: p.waitingLocked(), QueuedMax: p.queue.high, Blocked: len(p.senders),
 		Succeeded: p.retired,
 	}
 	for w := range p.workers {

@@ -122,7 +122,6 @@ func (p *Pool) pushLocked(e entry) {
 		e.at = max(p.clock(), 1)
 	}
 	p.queue.push(e)
-	p.queuedMax = max(p.queuedMax, p.queue.len())
 	p.watchSlowLocked()
 }
 
