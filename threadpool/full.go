@@ -15,23 +15,28 @@ type sender struct {
 }
 
 // submitToFull is submit to a queue that is full. It unlocks mu.
-func (p *Pool) submitToFull(ctx context.Context, t task) error {
-	if p.sweepAndUnlock() {
-		return p.submit(ctx, t)
-	}
-	p.mu.Lock()
+func (p *Pool) submitToFull(ctx context.Context, t task) (err error) {
+	wake := p.sweepLocked()
+	var s *sender
 	switch {
-	case p.state >= draining || !p.fullLocked(): // meanwhile
-		p.mu.Unlock()
-		return p.submit(ctx, t)
-	case !p.cfg.BlockWhenFull:
-		p.mu.Unlock()
-		return fmt.Errorf("%s: %w: %d jobs wait", p.component, ErrQueueFull, p.cfg.QueueLimit)
+	case p.state >= draining:
+		err = p.errStopped
+	case !p.fullLocked():
+		if w := p.enqueueLocked(t); w != nil {
+			wake = append(wake, w)
+		}
+	case p.cfg.BlockWhenFull:
+		s = &sender{entry: entry{task: t, by: park.ID()}, accepted: make(chan error, 1)}
+		p.senders = append(p.senders, s)
+	default:
+		err = fmt.Errorf("%s: %w: %d jobs wait", p.component, ErrQueueFull, p.cfg.QueueLimit)
 	}
-	s := &sender{entry: entry{task: t, by: park.ID()}, accepted: make(chan error, 1)}
-	p.senders = append(p.senders, s)
 	p.mu.Unlock()
-	return p.waitForRoom(ctx, s)
+	wakeAll(wake)
+	if s != nil {
+		return p.waitForRoom(ctx, s)
+	}
+	return err
 }
 
 // fullLocked: those who wait for room have it before those who come.

@@ -103,11 +103,11 @@ func (p *Pool) submit(ctx context.Context, t task) error {
 	return nil
 }
 
-// enqueueLocked also sends a worker, which is to be woken, unless one that is awake
-// will look and send for others itself.
+// enqueueLocked also sends a worker, which is to be woken, unless one that is about
+// to look will send for others itself.
 func (p *Pool) enqueueLocked(t task) (wake *worker) {
 	p.pushLocked(entry{task: t, by: park.ID()})
-	if p.prompt == 0 && p.queue.len() > p.coming {
+	if p.prompt == 0 {
 		wake, _ = p.dispatchLocked()
 	}
 	return wake

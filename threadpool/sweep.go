@@ -3,31 +3,25 @@ package threadpool
 // sweepAlways is how long a full queue may be that is searched each time.
 const sweepAlways = 8
 
-// sweepAndUnlock takes the jobs out of a full queue that will not be started,
-// because their callers have given up. It reports whether there were any; if there
-// were not, the next look at a long queue is so far off that a refusal costs one job
-// looked at. What the callers' ctxs say is asked without mu: they are their code.
-func (p *Pool) sweepAndUnlock() (swept bool) {
+// sweepLocked takes the jobs out of a full queue that will not be started, because
+// their callers have given up. If there are none, the next look at a long queue is so
+// far off that a refusal costs one job looked at. The callers' ctxs are their code: mu
+// is unlocked while they are asked.
+func (p *Pool) sweepLocked() (wake []*worker) {
 	if p.sweepIn > 0 {
 		p.sweepIn--
-		p.mu.Unlock()
-		return false
+		return nil
 	}
 	p.recallLocked()
 	p.sweepIn = p.queue.len() - sweepAlways
 	waiting := p.queue.tasks()
 	p.mu.Unlock()
 	for _, t := range waiting {
-		t.expire()
+		_ = contained(func() error { t.expire(); return nil }) // of others, perhaps
 	}
 	p.mu.Lock()
-	dead := p.queue.remove(p.queue.len(), func(e entry) bool { return e.task.over() })
-	if len(dead) > 0 {
+	if dead := p.queue.remove(p.queue.len(), func(e entry) bool { return e.task.over() }); len(dead) > 0 {
 		p.sweepIn = 0
 	}
-	wake := p.feedLocked()
-	wake = append(wake, p.settleLocked()...)
-	p.mu.Unlock()
-	wakeAll(wake)
-	return len(dead) > 0
+	return append(p.feedLocked(), p.settleLocked()...)
 }

@@ -219,11 +219,14 @@ func (w *worker) next() (e entry, ok bool) {
 			return entry{}, false
 		case again:
 			runtime.Gosched()
+			if w.p.cfg.SlowJob > 0 { // a job is not slow because its worker lingered
+				w.now = w.p.clock()
+			}
 		case idle:
 			if !w.sleep(expires) && w.expired() {
 				return entry{}, false
 			}
-			left = w.p.patience
+			left = w.p.patience + 1
 			w.now = w.p.clock()
 		}
 	}
