@@ -236,7 +236,7 @@ func (w *worker) next() (e entry, ok bool) {
 // result often has the next job, and waking a goroutine costs more than looking. A
 // worker with a thread of its own parks at once: to yield the processor is to change
 // threads, as parking is, and to keep it is to keep those waiting who run there next.
-const looks = 2
+const looks = 4
 
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
