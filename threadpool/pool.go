@@ -257,6 +257,12 @@ func (p *Pool) quietLocked() bool {
 	return p.state >= draining && p.queue.len() == 0 && p.slots == 0 && p.lentLocked() == 0 && len(p.resuming) == 0 && len(p.senders) == 0
 }
 
+// spentLocked reports whether a pool that is stopping will never have another job to
+// begin, although some may run.
+func (p *Pool) spentLocked() bool {
+	return p.state >= draining && len(p.senders) == 0 && p.waitingLocked() == 0
+}
+
 // settleLocked sees a stopping pool that has nothing left to do to its end. It
 // returns the idle workers, who end when they wake.
 func (p *Pool) settleLocked() (wake []*worker) {

@@ -41,7 +41,7 @@ func (w *worker) look(linger bool) (e entry, found finding, expires bool, wake [
 		p.releaseLocked(w)
 		wake = p.feedLocked()
 	}
-	if p.quietLocked() || p.stayingLocked()-p.lentLocked() > p.max || p.state == stopped {
+	if p.spentLocked() || p.stayingLocked()-p.lentLocked() > p.max || p.state == stopped {
 		w.leaveLocked()
 		return e, over, false, append(wake, p.settleLocked()...)
 	}
@@ -69,10 +69,7 @@ func (w *worker) takeLocked(nothing bool) (e entry) {
 		w.shareLocked(false)
 		return entry{}
 	}
-	if w.room == nil {
-		w.room = make([]entry, 0, batch)
-	}
-	w.mine = p.queue.take(n, w.room)
+	w.mine = p.queue.take(n, w.room[:0])
 	w.shareLocked(n > 1)
 	for i := 0; i < len(p.sharers) && len(w.mine) == 0; i++ {
 		w.mine = p.sharers[i].steal(w.mine)
@@ -145,7 +142,8 @@ func (p *Pool) recallLocked() {
 func (w *worker) giveBackLocked() []entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	es := w.mine
+	es := slices.Clone(w.mine)
+	clear(w.mine)
 	w.mine = nil
 	w.shareLocked(false)
 	return es

@@ -75,3 +75,39 @@ func TestHookHoldsUpNobodyElse(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a worker gives back, or is taken from it, it does not keep.
+func TestPool_T09_WorkerKeepsNothingOfWhatItGaveAway(t *testing.T) {
+	p, err := New(Config{Stopped: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &worker{p: p, quick: true}
+	p.mu.Lock()
+	for range 2 * batch {
+		p.pushLocked(entry{task: plainCall(func(context.Context) {})})
+	}
+	if e := w.takeLocked(false); e.task == nil || p.sparesLocked() != batch-1 || p.waitingLocked() != 2*batch-1 {
+		t.Errorf("it has begun %v and holds %d of %d that wait", e, p.sparesLocked(), p.waitingLocked())
+	}
+	stolen, back := w.steal(nil), w.giveBackLocked()
+	if len(stolen) != 1 || len(back) != batch-2 || p.sparesLocked() != 0 {
+		t.Errorf("%d stolen, %d given back", len(stolen), len(back))
+	}
+	w.takeLocked(true) // ends the one that it had begun
+	for i, e := range w.room {
+		if e.task != nil {
+			t.Errorf("place %d is not empty", i)
+		}
+	}
+	if w.current != nil || len(p.sharers) != 0 {
+		t.Error("it has not ended its job")
+	}
+	p.queue.putBack(append(back, stolen...))
+	p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := p.Stop(ctx); err != nil || p.Stats().Succeeded != 2*batch-1 {
+		t.Errorf("%+v, %v", p.Stats(), err)
+	}
+}

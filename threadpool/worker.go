@@ -42,9 +42,9 @@ type worker struct {
 	id       int64      // of its goroutine, which may read it
 	hook     any        // OnThreadStart or OnThreadStop, if that is what runs
 	mine     []entry    // taken and not begun; in room
-	room     []entry    // of batch entries, empty
-	shares   bool       // it took several at once, and is among p.sharers; written with p.mu held, too
-	current  task       // that runs; nil between jobs
+	room     [batch]entry
+	shares   bool // it took several at once, and is among p.sharers; written with p.mu held, too
+	current  task // that runs; nil between jobs
 	began    time.Duration
 	reported bool   // current, as slow
 	stack    string // of current when it was reported
