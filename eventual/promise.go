@@ -58,21 +58,42 @@ func (p *Promise[T]) Result() *Result[T] { return &p.result }
 func (p *Promise[T]) Begin() (ctx context.Context, ok bool) {
 	r := &p.result
 	r.mu.Lock()
-	if r.state.Load() != queued {
-		r.mu.Unlock()
-		return nil, false
-	}
 	c := r.ctx
-	if c.Err() == nil {
+	if r.state.Load() == queued && Plain(c.parent) && c.Err() == nil {
 		r.state.Store(running)
 		r.mu.Unlock()
 		return c, true
 	}
 	r.mu.Unlock()
-	var zero T
-	p.Settle(zero, fmt.Errorf("eventual: not started: %w", context.Cause(c)))
-	return nil, false
+	if err := p.Expired(); err != nil {
+		p.Refuse(err)
+		return nil, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.Load() != queued {
+		return nil, false
+	}
+	r.state.Store(running)
+	return c, true
 }
+
+// Expired returns why the work is not to be started although nobody has cancelled
+// it: its ctx has ended. It asks that ctx, which may be the caller's code, so it is
+// called under no lock.
+func (p *Promise[T]) Expired() error {
+	r := &p.result
+	r.mu.Lock()
+	c := r.ctx
+	r.mu.Unlock()
+	if c == nil || c.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("eventual: not started: %w", context.Cause(c))
+}
+
+// Settled reports whether the result has ended.
+func (p *Promise[T]) Settled() bool { return p.result.isDone() }
 
 // Run begins the work and runs fn on the calling goroutine, and settles the
 // result with what it returns, or with the panic or Goexit that ended it. It

@@ -97,7 +97,7 @@ func stopDropsNothing(t *testing.T) {
 func statsAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(t, threadpool.Config{Name: "sums", Max: 2})
-		const n = 160 // every sixteenth is timed
+		const n = 640 // every sixty-fourth is timed
 		var all []*eventual.Result[int]
 		for i := range n {
 			all = append(all, threadpool.DeferToThread(context.Background(), p, func(context.Context) (int, error) {
@@ -121,10 +121,10 @@ func statsAddUp(t *testing.T) {
 		if s.Succeeded != n/2 || s.Failed != n/2 || s.Panicked != n/4 || s.Queued != 0 || s.Busy != 0 || s.Idle != 2 {
 			t.Errorf("at the end: %+v", s)
 		}
-		if s.Run.Count != n/16 || s.Run.P50 < time.Second || s.Run.Max != time.Second {
+		if s.Run.Count != n/64 || s.Run.P50 < time.Second || s.Run.Max != time.Second {
 			t.Errorf("running: %+v", s.Run)
 		}
-		if s.Wait.Count != n/16 || s.Wait.Max < time.Minute || s.Wait.Max > n/2*time.Second || s.Wait.P50 < 20*time.Second {
+		if s.Wait.Count != n/64 || s.Wait.Max < time.Minute || s.Wait.Max > n/2*time.Second || s.Wait.P50 < 20*time.Second {
 			t.Errorf("waiting: %+v", s.Wait)
 		}
 	})

@@ -2,7 +2,6 @@ package threadpool
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/funcname"
@@ -13,8 +12,6 @@ type job[T any] struct {
 	eventual.Promise[T]
 	p  *Pool
 	fn func(context.Context) (T, error) // dropped when it has run: the result may be kept
-	// revoked: its result was cancelled, after which it is not started. It may run.
-	revoked atomic.Bool
 }
 
 // newJob makes a job with its ctx in one allocation, where that keeps nothing of
@@ -33,7 +30,7 @@ func newJob[T any](ctx context.Context, p *Pool, fn func(context.Context) (T, er
 	return j
 }
 
-func (j *job[T]) run() {
+func (j *job[T]) run(w *worker) {
 	ctx, ok := j.Begin()
 	if !ok {
 		return
@@ -54,18 +51,18 @@ func (j *job[T]) run() {
 	if err != nil {
 		j.p.failed.Add(1)
 	} else {
-		j.p.succeeded.Add(1)
+		w.succeeded.Add(1)
 	}
 	j.Settle(v, err)
 }
 
-// Cancel is where the result's Cancel goes.
-func (j *job[T]) Cancel() {
-	j.Promise.Cancel()
-	j.revoked.Store(true)
+func (j *job[T]) expire() {
+	if err := j.Expired(); err != nil {
+		j.Refuse(err)
+	}
 }
 
-func (j *job[T]) canceled() bool               { return j.revoked.Load() }
+func (j *job[T]) over() bool                   { return j.Settled() }
 func (j *job[T]) drop()                        { j.fn = nil }
 func (j *job[T]) pool() *Pool                  { return j.p }
 func (j *job[T]) refuse(cause error) bool      { return j.Refuse(cause) }
@@ -82,38 +79,63 @@ type calls struct {
 	one  [1]func(context.Context) // what fs is, if it is one: saves an allocation
 }
 
-func (c *calls) run() {
+func (c *calls) run(w *worker) {
+	c.expire()
 	ctx, ok := c.Begin()
 	if !ok {
 		return
 	}
 	defer c.Settle(struct{}{}, nil) // ends the ctx
 	for _, f := range c.fs {
-		c.call(ctx, f)
+		w.call(ctx, f)
 	}
 }
 
-func (c *calls) call(ctx context.Context, f func(context.Context)) {
+func (c *calls) expire() {
+	if c.Expired() != nil {
+		c.refuse(nil)
+	}
+}
+
+// refuse has nobody to tell; with a cause, the Promise's own end would be reported
+// as a failure that nobody looked at.
+func (c *calls) refuse(error) bool            { return c.Refuse(nil) }
+func (c *calls) over() bool                   { return c.Settled() }
+func (c *calls) drop()                        {} // nobody keeps it
+func (c *calls) Lifetime() *eventual.Lifetime { return c.p.life }
+func (c *calls) Func() uintptr                { return funcname.PC(c.fs[0]) }
+
+// plainCall is one function without a result, of a caller whose ctx says nothing:
+// the job that costs no allocation. What it is given is the pool's own ctx.
+type plainCall func(context.Context)
+
+func (f plainCall) run(w *worker)   { w.call(w.p.life.Context(), f) }
+func (plainCall) expire()           {}
+func (plainCall) refuse(error) bool { return true }
+func (plainCall) over() bool        { return false }
+func (plainCall) drop()             {}
+func (f plainCall) Func() uintptr   { return funcname.PC(f) }
+
+// call calls f, with nobody to tell how it ended.
+func (w *worker) call(ctx context.Context, f func(context.Context)) {
 	returned := false
 	defer func() {
-		if returned {
-			c.p.succeeded.Add(1)
-			return
-		}
-		c.p.failed.Add(1)
-		if v := recover(); v != nil {
-			c.p.panicked.Add(1)
-			c.p.log().Error("threadpool: job panicked", "pool", c.p.cfg.Name, "job", funcname.Describe(funcname.PC(f)), "panic", eventual.Recovered(v))
+		if !returned {
+			w.callFailed(f, recover())
 		}
 	}()
 	f(ctx)
 	returned = true
+	w.returned++
 }
 
-// refuse has nobody to tell; the Promise's own end would be reported as a failure
-// that nobody looked at.
-func (c *calls) refuse(error) bool            { return c.Settle(struct{}{}, nil) }
-func (c *calls) canceled() bool               { return false } // nobody can
-func (c *calls) drop()                        {}               // nobody keeps it
-func (c *calls) Lifetime() *eventual.Lifetime { return c.p.life }
-func (c *calls) Func() uintptr                { return funcname.PC(c.fs[0]) }
+// callFailed takes note of a call that did not return. recovered is nil for a
+// Goexit.
+func (w *worker) callFailed(f func(context.Context), recovered any) {
+	p := w.p
+	p.failed.Add(1)
+	if recovered != nil {
+		p.panicked.Add(1)
+		p.log().Error("threadpool: job panicked", "pool", p.cfg.Name, "job", funcname.Describe(funcname.PC(f)), "panic", eventual.Recovered(recovered))
+	}
+}

@@ -26,7 +26,7 @@ func (w *worker) lend(awaited any) bool {
 	}
 	p := w.p
 	p.mu.Lock()
-	p.queue.putBack(w.giveBack())
+	p.queue.putBack(w.giveBackLocked())
 	p.hurryLocked(w, awaited)
 	p.releaseLocked(w)
 	p.lent.Add(1)

@@ -39,27 +39,33 @@ type Pool struct {
 	life       *eventual.Lifetime
 	errStopped error
 	done       chan struct{} // closed when it has stopped and nothing runs
+	patience   int           // how often a worker looks again before it is idle
 
-	mu        sync.Mutex // guards what follows; nothing blocks and no job runs under it
-	state     int
-	min, max  int
-	queue     queue
-	queuedMax int       // the most jobs that ever waited
-	senders   []*sender // that wait for room, the first in front
-	workers   map[*worker]struct{}
-	idle      []*worker     // parked, the last to park on top; they hold no slot
-	resuming  []*worker     // that wait for a slot to go on with after a wait, the first in front
-	slots     int           // held by workers that run, or look for, a job; never more than max
-	coming    int           // of these, by workers that were sent for a job and have not looked
-	leaving   int           // workers that are ending
-	rescueAt  time.Duration // when to look again for workers that hold jobs up
-	sweepIn   int           // refusals until a full queue is searched for dead jobs again
-	alarm     *time.Timer   // of the slow-job watch; nil unless it is set
+	_ [64]byte // what is above is read all the time
 
-	// Written with mu held.
-	lent                atomic.Int64 // workers that gave their slot while they wait
-	spare               atomic.Int64 // jobs that workers have taken several at once and not begun
-	succeeded, failed   atomic.Uint64
+	mu       sync.Mutex // guards what follows; nothing blocks and no job runs under it
+	state    int
+	min, max int
+	queue    queue
+	senders  []*sender // that wait for room, the first in front
+	workers  map[*worker]struct{}
+	sharers  []*worker     // that have taken several jobs at once, and may not have begun all
+	idle     []*worker     // parked, the last to park on top; they hold no slot
+	resuming []*worker     // that wait for a slot to go on with after a wait, the first in front
+	slots    int           // held by workers that run, or look for, a job; never more than max
+	coming   int           // of these, by workers that are to look for a job and have not yet
+	prompt   int           // of these, those that nothing but the scheduler keeps from it
+	leaving  int           // workers that are ending
+	quick    bool          // the last jobs that ended were short
+	rescueAt time.Duration // when to look again for workers that hold jobs up
+	sweepIn  int           // refusals until a full queue is searched for dead jobs again
+	alarm    *time.Timer   // of the slow-job watch; nil unless it is set
+	retired  uint64        // what workers that are gone have succeeded with
+
+	_ [64]byte // what follows is read, or written, by workers that do not hold mu
+
+	lent                atomic.Int64 // workers that gave their slot while they wait; written with mu held
+	failed              atomic.Uint64
 	panicked, slow      atomic.Uint64
 	waitTimes, runTimes histogram.Histogram
 }
@@ -80,7 +86,10 @@ func New(cfg Config) (*Pool, error) {
 	p := &Pool{
 		cfg: cfg, component: name, base: time.Now(),
 		life: eventual.NewLifetime(name), errStopped: stoppedError{name}, done: make(chan struct{}),
-		min: cfg.Min, max: cfg.Max, workers: make(map[*worker]struct{}),
+		min: cfg.Min, max: cfg.Max, workers: make(map[*worker]struct{}), patience: looks,
+	}
+	if cfg.LockOSThread {
+		p.patience = 0
 	}
 	p.life.Hold()
 	if !cfg.Stopped {
@@ -142,91 +151,15 @@ func (p *Pool) growLocked() (wake []*worker) {
 	return wake
 }
 
-// feedLocked lets those who wait for room into the queue, and gives the slots that
-// are free to workers that wait to go on and to workers for what waits, until
-// there are no more of the ones or of the others.
-func (p *Pool) feedLocked() (wake []*worker) {
-	for {
-		p.admitLocked()
-		if len(p.resuming) == 0 && p.waitingLocked() <= p.coming {
-			return wake
-		}
-		w, ok := p.dispatchLocked()
-		if !ok {
-			return wake
-		}
-		if w != nil {
-			wake = append(wake, w)
-		}
-	}
-}
-
-// dispatchLocked gives a free slot, if there is one, to a worker that is to look
-// for a job: to one that waits to go on, an idle one, or a new one, in this order.
-// The worker that it returns must be woken.
-func (p *Pool) dispatchLocked() (w *worker, ok bool) {
-	if p.slots >= p.max || p.state == created {
-		return nil, false
-	}
-	switch {
-	case len(p.resuming) > 0:
-		w = p.resuming[0]
-		p.resuming[0] = nil
-		p.resuming = p.resuming[1:]
-	case len(p.idle) > 0:
-		w = p.popIdleLocked()
-		w.coming = true
-		p.coming++
-	default:
-		p.spawnLocked()
-		return nil, true
-	}
-	p.slots++
-	w.slot = true
-	return w, true
-}
-
-func (p *Pool) popIdleLocked() *worker {
-	top := len(p.idle) - 1
-	w := p.idle[top]
-	p.idle[top] = nil
-	p.idle = p.idle[:top]
-	w.idle = false
-	return w
-}
-
-// spawnLocked starts a worker, with a slot.
-func (p *Pool) spawnLocked() {
-	w := &worker{p: p, slot: true, coming: true, wakeup: make(chan struct{}, 1)}
-	if p.cfg.OnThreadStart != nil {
-		w.hook, w.began = p.cfg.OnThreadStart, p.clock()
-	}
-	p.workers[w] = struct{}{}
-	p.slots++
-	p.coming++
-	go w.main() // ends by idling above Min, by a smaller Max, or with the pool
-}
-
-// releaseLocked takes w's slot back.
-func (p *Pool) releaseLocked(w *worker) {
-	p.arrivedLocked(w)
-	if w.slot {
-		w.slot = false
-		p.slots--
-	}
-}
-
-// arrivedLocked: w, if it was sent for a job, is looking for it now.
-func (p *Pool) arrivedLocked(w *worker) {
-	if w.coming {
-		w.coming = false
-		p.coming--
-	}
-}
-
 // quietLocked reports whether a pool that is stopping has nothing left to do.
 func (p *Pool) quietLocked() bool {
 	return p.state >= draining && p.queue.len() == 0 && p.slots == 0 && p.lentLocked() == 0 && len(p.resuming) == 0 && len(p.senders) == 0
+}
+
+// spentLocked reports whether a pool that is stopping will never have another job to
+// begin, although some may run.
+func (p *Pool) spentLocked() bool {
+	return p.state >= draining && len(p.senders) == 0 && p.waitingLocked() == 0
 }
 
 // settleLocked sees a stopping pool that has nothing left to do to its end. It

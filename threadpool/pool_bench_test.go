@@ -33,7 +33,7 @@ func BenchmarkTinyChannelWorkers(b *testing.B) {
 }
 
 func BenchmarkTinyCallInThread(b *testing.B) {
-	p := newPool(b, threadpool.Config{Max: runtime.GOMAXPROCS(0), QueueLimit: 1 << 16, BlockWhenFull: true})
+	p := newPool(b, threadpool.Config{Max: runtime.GOMAXPROCS(0), QueueLimit: 1024, BlockWhenFull: true})
 	ctx := context.Background()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,23 +1,23 @@
 package threadpool
 
 import (
-	"context"
-	"fmt"
-	"slices"
+	"sync"
 	"time"
-
-	"github.com/trestle-go/trestle/eventual"
 )
 
 // task is a job in the queue.
 type task interface {
-	// run runs the job, unless it was cancelled. It does not return if the job ends
+	// run runs the job on w, unless it has ended. It does not return if the job ends
 	// its goroutine.
-	run()
+	run(w *worker)
 	// refuse ends a job that was not started; it reports false if it was.
 	refuse(cause error) bool
-	// canceled reports that its result was, so that it will not be started.
-	canceled() bool
+	// expire ends a job that was not started and whose ctx has ended. It asks the ctx,
+	// which may be code of the caller's.
+	expire()
+	// over reports that it has ended, or its result was cancelled, so that it will not
+	// be started.
+	over() bool
 	// drop forgets the submitted function, which has run; Func is not called while
 	// it does.
 	drop()
@@ -28,116 +28,207 @@ type task interface {
 // entry is a task in the queue.
 type entry struct {
 	task task
-	by   int64           // the goroutine that submitted it
-	at   time.Duration   // when it came, if its wait is to be measured
-	ctx  context.Context // of its caller, if it can end and the queue is bounded
+	by   int64         // the goroutine that submitted it
+	at   time.Duration // when it came, if its wait is to be measured
 }
 
-// dead returns why it will not be started, if so.
-func (e entry) dead() error {
-	switch {
-	case e.task.canceled():
-		return eventual.ErrCanceled
-	case e.ctx != nil && e.ctx.Err() != nil:
-		return fmt.Errorf("threadpool: not started: %w", context.Cause(e.ctx))
-	}
-	return nil
-}
-
-// queue is first in, first out. What was taken leaves no reference behind.
+// queue is first in, first out, in blocks: a storm is never copied, and what was
+// taken leaves no reference and no memory behind.
 type queue struct {
-	entries []entry
-	head    int
-	pushed  uint64 // entries that ever came
+	first, last *block // nil if it is empty
+	head        int    // of first: where the next to take is
+	tail        int    // of last: where the next to push goes
+	size        int    // entries
+	pushed      uint64 // entries that ever came
+	high        int    // the longest that it was before something was taken
+	spare       *block // an empty one, so that a short queue allocates nothing
 }
 
-func (q *queue) len() int { return len(q.entries) - q.head }
+const blockLen = 126 // makes a block just less than 4 KiB
+
+type block struct {
+	entries    [blockLen]entry
+	prev, next *block
+}
+
+// blocks are empty ones, for any queue: the collector takes what is not used.
+var blocks = sync.Pool{New: func() any { return new(block) }}
+
+func (q *queue) len() int { return q.size }
 
 func (q *queue) push(e entry) {
-	q.entries = append(q.entries, e)
+	q.append(e)
 	q.pushed++
+}
+
+func (q *queue) append(e entry) {
+	if q.last == nil || q.tail == blockLen {
+		q.grow()
+	}
+	q.last.entries[q.tail] = e
+	q.tail++
+	q.size++
+}
+
+// grow makes room behind the last entry.
+func (q *queue) grow() {
+	b := q.newBlock()
+	if q.last == nil {
+		q.first, q.head = b, 0
+	} else {
+		q.last.next, b.prev = b, q.last
+	}
+	q.last, q.tail = b, 0
 }
 
 // take moves up to n entries to the end of into.
 func (q *queue) take(n int, into []entry) []entry {
-	n = min(n, q.len())
-	from := q.entries[q.head : q.head+n]
-	into = append(into, from...)
-	clear(from)
-	q.head += n
-	q.compact()
-	return into
-}
-
-// compact gives the place of what was taken back, so that each entry is moved at
-// most once on average and a long queue leaves nothing behind.
-func (q *queue) compact() {
-	switch rest := q.len(); {
-	case rest == 0:
-		if cap(q.entries) > 1<<14 {
-			q.entries = nil
+	q.high = max(q.high, q.size)
+	for n = min(n, q.size); n > 0; {
+		end := q.endOf(q.first)
+		from := q.first.entries[q.head:min(q.head+n, end)]
+		into = append(into, from...)
+		clear(from)
+		q.head += len(from)
+		q.size -= len(from)
+		n -= len(from)
+		if q.head == end {
+			q.dropFirst()
 		}
-		q.entries, q.head = q.entries[:0], 0
-	case q.head > 64 && q.head > rest:
-		copy(q.entries, q.entries[q.head:])
-		clear(q.entries[rest:])
-		q.entries, q.head = q.entries[:rest], 0
 	}
+	return into
 }
 
 // putBack returns entries that were taken and not begun to the front.
 func (q *queue) putBack(es []entry) {
-	if len(es) == 0 {
-		return
+	for len(es) > 0 {
+		if q.first == nil || q.head == 0 {
+			b := q.newBlock()
+			if q.first == nil {
+				q.last, q.tail = b, blockLen
+			} else {
+				b.next, q.first.prev = q.first, b
+			}
+			q.first, q.head = b, blockLen
+		}
+		n := min(len(es), q.head)
+		q.head -= n
+		copy(q.first.entries[q.head:], es[len(es)-n:])
+		q.size += n
+		es = es[:len(es)-n]
 	}
-	if q.head >= len(es) {
-		q.head -= len(es)
-		copy(q.entries[q.head:], es)
-		return
+}
+
+// takeLast takes the last n entries out, in their order.
+func (q *queue) takeLast(n int) []entry {
+	q.high = max(q.high, q.size)
+	es := make([]entry, min(n, q.size))
+	for n = len(es); n > 0; {
+		from := q.last.entries[max(q.startOf(q.last), q.tail-n):q.tail]
+		copy(es[n-len(from):], from)
+		clear(from)
+		q.tail -= len(from)
+		q.size -= len(from)
+		n -= len(from)
+		if q.tail == q.startOf(q.last) {
+			q.dropLast()
+		}
 	}
-	q.entries = append(append(make([]entry, 0, len(es)+q.len()), es...), q.entries[q.head:]...)
-	q.head = 0
+	return es
 }
 
 // find returns how far from the end t is; 0 if it is not there.
 func (q *queue) find(t task) (fromEnd int) {
-	for i := len(q.entries) - 1; i >= q.head; i-- {
-		if q.entries[i].task == t {
-			return len(q.entries) - i
+	for b := q.last; b != nil; b = b.prev {
+		for i := q.endOf(b) - 1; i >= q.startOf(b); i-- {
+			if fromEnd++; b.entries[i].task == t {
+				return fromEnd
+			}
 		}
 	}
 	return 0
 }
 
-// removeDead takes out what will not be started.
-func (q *queue) removeDead() (dead []entry) {
-	alive := slices.DeleteFunc(q.entries[q.head:], func(e entry) bool {
-		if e.dead() == nil {
-			return false
+// remove takes out those of the last n entries that match, and returns them in
+// their order.
+func (q *queue) remove(n int, match func(entry) bool) (removed []entry) {
+	for _, e := range q.takeLast(n) {
+		if match(e) {
+			removed = append(removed, e)
+		} else {
+			q.append(e)
 		}
-		dead = append(dead, e)
-		return true
-	})
-	q.entries = q.entries[:q.head+len(alive)]
-	return dead
+	}
+	return removed
 }
 
 // hurry moves those of the last n entries that match to the front, in their order.
-func (q *queue) hurry(n int, match func(entry) bool) {
-	var first []entry
-	kept := max(q.head, len(q.entries)-n)
-	for i := kept; i < len(q.entries); i++ {
-		switch e := q.entries[i]; {
-		case match(e):
-			first = append(first, e)
-		case kept < i:
-			q.entries[kept] = e
-			fallthrough
-		default:
-			kept++
+func (q *queue) hurry(n int, match func(entry) bool) { q.putBack(q.remove(n, match)) }
+
+// tasks returns what waits.
+func (q *queue) tasks() []task {
+	ts := make([]task, 0, q.size)
+	for b := q.first; b != nil; b = b.next {
+		for _, e := range b.entries[q.startOf(b):q.endOf(b)] {
+			ts = append(ts, e.task)
 		}
 	}
-	clear(q.entries[kept:])
-	q.entries = q.entries[:kept]
-	q.putBack(first)
+	return ts
+}
+
+// startOf is where the entries of b begin.
+func (q *queue) startOf(b *block) int {
+	if b == q.first {
+		return q.head
+	}
+	return 0
+}
+
+// endOf is where the entries of b end.
+func (q *queue) endOf(b *block) int {
+	if b == q.last {
+		return q.tail
+	}
+	return blockLen
+}
+
+func (q *queue) newBlock() *block {
+	if b := q.spare; b != nil {
+		q.spare = nil
+		return b
+	}
+	return blocks.Get().(*block)
+}
+
+// dropFirst takes the first block, which is empty, out.
+func (q *queue) dropFirst() {
+	b := q.first
+	q.first, q.head = b.next, 0
+	if q.first == nil {
+		q.last = nil
+	} else {
+		q.first.prev = nil
+	}
+	q.discard(b)
+}
+
+// dropLast takes the last block, which is empty, out.
+func (q *queue) dropLast() {
+	b := q.last
+	q.last, q.tail = b.prev, blockLen
+	if q.last == nil {
+		q.first = nil
+	} else {
+		q.last.next = nil
+	}
+	q.discard(b)
+}
+
+func (q *queue) discard(b *block) {
+	b.prev, b.next = nil, nil
+	if q.spare == nil {
+		q.spare = b
+		return
+	}
+	blocks.Put(b)
 }

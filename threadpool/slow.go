@@ -23,7 +23,7 @@ func (p *Pool) lookForSlow() {
 				slow = append(slow, job)
 			}
 			// What it has not begun is not to wait for it.
-			p.queue.putBack(w.giveBack())
+			p.queue.putBack(w.giveBackLocked())
 		}
 	}
 	wake := p.feedLocked()

@@ -29,7 +29,7 @@ type Stats struct {
 	// it had when it was reported.
 	SlowJobs []eventual.Running
 
-	Wait histogram.Summary // in the queue; of every sixteenth job
+	Wait histogram.Summary // in the queue; of every sixty-fourth job
 	Run  histogram.Summary // of the same jobs
 }
 
@@ -39,11 +39,16 @@ func (p *Pool) Stats() Stats {
 	s := Stats{
 		Name: p.cfg.Name, Min: p.min, Max: p.max,
 		Workers: len(p.workers), Idle: len(p.idle), Busy: p.slots, Waiting: p.lentLocked() + len(p.resuming),
-		Queued: p.waitingLocked(), QueuedMax: p.queuedMax, Blocked: len(p.senders),
+		Queued: p.waitingLocked(), QueuedMax: p.queue.high, Blocked: len(p.senders),
+		Succeeded: p.retired,
+	}
+	for w := range p.workers {
+		s.Succeeded += w.successes()
 	}
 	s.SlowJobs = p.slowLocked()
 	p.mu.Unlock()
-	s.Succeeded, s.Failed = p.succeeded.Load(), p.failed.Load()
+	s.QueuedMax = max(s.QueuedMax, s.Queued)
+	s.Failed = p.failed.Load()
 	s.Panicked, s.Slow = p.panicked.Load(), p.slow.Load()
 	s.Wait, s.Run = p.waitTimes.Summary(), p.runTimes.Summary()
 	return s

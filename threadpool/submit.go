@@ -2,7 +2,6 @@ package threadpool
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -28,10 +27,15 @@ func DeferToThread[T any](ctx context.Context, p *Pool, fn func(context.Context)
 }
 
 // CallInThread has f called by a worker of p. It returns an error if f is not
-// accepted, as DeferToThread does. Nobody waits for f: its panic is logged.
+// accepted, as DeferToThread does. Nobody waits for f: its panic is logged. The ctx
+// of f ends with f; if ctx is context.Background(), it is the pool's own, which ends
+// only with a Stop that runs out of time.
 func (p *Pool) CallInThread(ctx context.Context, f func(context.Context)) error {
 	if err := p.check("CallInThread", ctx == nil, f == nil); err != nil {
 		return err
+	}
+	if eventual.Plain(ctx) {
+		return p.submit(ctx, plainCall(f))
 	}
 	c := &calls{p: p, one: [1]func(context.Context){f}}
 	c.fs = c.one[:]
@@ -81,12 +85,6 @@ func (p *Pool) check(op string, noCtx, noFn bool) error {
 	return nil
 }
 
-// sender is a submission that waits for room in the queue.
-type sender struct {
-	entry
-	accepted chan error // one slot: nil, or why not
-}
-
 // submit puts t into the queue and sees to it that somebody takes it out.
 func (p *Pool) submit(ctx context.Context, t task) error {
 	p.mu.Lock()
@@ -95,19 +93,9 @@ func (p *Pool) submit(ctx context.Context, t task) error {
 		return p.errStopped
 	}
 	if p.fullLocked() {
-		if p.sweepAndUnlock() {
-			return p.submit(ctx, t)
-		}
-		if !p.cfg.BlockWhenFull {
-			p.mu.Unlock()
-			return fmt.Errorf("%s: %w: %d jobs wait", p.component, ErrQueueFull, p.cfg.QueueLimit)
-		}
-		s := &sender{entry: p.entry(ctx, t), accepted: make(chan error, 1)}
-		p.senders = append(p.senders, s)
-		p.mu.Unlock()
-		return p.waitForRoom(ctx, s)
+		return p.submitToFull(ctx, t)
 	}
-	w := p.enqueueLocked(p.entry(ctx, t))
+	w := p.enqueueLocked(t)
 	p.mu.Unlock()
 	if w != nil {
 		w.wake()
@@ -115,110 +103,27 @@ func (p *Pool) submit(ctx context.Context, t task) error {
 	return nil
 }
 
-// fullLocked: those who wait for room have it before those who come.
-func (p *Pool) fullLocked() bool {
-	return p.cfg.QueueLimit > 0 && (len(p.senders) > 0 || !p.roomLocked())
-}
-
-// roomLocked reports whether the queue has room. A job that a worker is on its way
-// for does not wait; one that a worker has taken with others, and not begun, does.
-func (p *Pool) roomLocked() bool { return p.waitingLocked() < p.cfg.QueueLimit+p.coming }
-
-// sweepAlways is how long a full queue may be that is searched each time.
-const sweepAlways = 8
-
-// sweepAndUnlock takes the jobs out of a full queue that will not be started,
-// because their callers have given up. It reports whether there were any; if there
-// were not it leaves mu locked, and the next look at a long queue is so far off that
-// a refusal costs one job looked at.
-func (p *Pool) sweepAndUnlock() (swept bool) {
-	if p.sweepIn > 0 {
-		p.sweepIn--
-		return false
+// enqueueLocked also sends a worker, which is to be woken, unless one that is about
+// to look will send for others itself.
+func (p *Pool) enqueueLocked(t task) (wake *worker) {
+	p.pushLocked(entry{task: t, by: park.ID()})
+	if p.prompt == 0 {
+		wake, _ = p.dispatchLocked()
 	}
-	p.recallLocked()
-	dead := p.queue.removeDead()
-	if len(dead) == 0 {
-		p.sweepIn = p.queue.len() - sweepAlways
-		return false
-	}
-	wake := p.feedLocked()
-	p.mu.Unlock()
-	wakeAll(wake)
-	for _, e := range dead {
-		e.task.refuse(e.dead())
-	}
-	return true
-}
-
-// waitingLocked is how many jobs have not begun.
-func (p *Pool) waitingLocked() int { return p.queue.len() + int(p.spare.Load()) }
-
-// enqueueLocked also gives a free slot to a worker, which is to be woken.
-func (p *Pool) enqueueLocked(e entry) (wake *worker) {
-	p.pushLocked(e)
-	wake, _ = p.dispatchLocked()
 	return wake
 }
 
-func (p *Pool) entry(ctx context.Context, t task) entry {
-	e := entry{task: t, by: park.ID()}
-	if p.cfg.QueueLimit > 0 && ctx.Done() != nil {
-		e.ctx = ctx
-	}
-	return e
-}
+// timedEvery says which jobs are timed: reading the clock costs more than a short
+// job does.
+const timedEvery = 64
 
 func (p *Pool) pushLocked(e entry) {
-	if p.queue.pushed%16 == 0 {
+	if p.queue.pushed%timedEvery == 0 {
 		e.at = max(p.clock(), 1)
 	}
 	p.queue.push(e)
-	p.queuedMax = max(p.queuedMax, p.waitingLocked())
 	p.watchSlowLocked()
 }
 
-// admitLocked lets those who wait into the queue as there is room: once there is
-// room for an eighth of a long queue, since waking one after each job costs more
-// than the job, and the workers have enough to do.
-func (p *Pool) admitLocked() {
-	if p.waitingLocked() > p.cfg.QueueLimit-p.cfg.QueueLimit/8+p.coming {
-		return
-	}
-	for len(p.senders) > 0 && p.roomLocked() {
-		s := p.senders[0]
-		p.senders[0] = nil
-		p.senders = p.senders[1:]
-		p.pushLocked(s.entry)
-		s.accepted <- nil // has a slot, and is sent to once
-	}
-}
-
-// waitForRoom parks the submitter. On a reactor's goroutine that is refused, and a
-// worker of this pool lends its slot meanwhile.
-func (p *Pool) waitForRoom(ctx context.Context, s *sender) error {
-	resume, err := park.Before(s.by, nil)
-	if err == nil {
-		if resume != nil {
-			defer resume()
-		}
-		select {
-		case err := <-s.accepted:
-			return err
-		case <-ctx.Done():
-			err = p.errorf("%w, and no room in time: %w", ErrQueueFull, context.Cause(ctx))
-		}
-	}
-	p.mu.Lock()
-	i := slices.Index(p.senders, s)
-	if i >= 0 {
-		p.senders = slices.Delete(p.senders, i, i+1)
-	}
-	wake := p.settleLocked()
-	p.mu.Unlock()
-	wakeAll(wake)
-	if i < 0 { // it was accepted, or refused, first
-		return <-s.accepted
-	}
-	return err
-}
+// waitingLocked is how many jobs have not begun.
+func (p *Pool) waitingLocked() int { return p.queue.len() + p.sparesLocked() }

@@ -45,9 +45,9 @@ func (p *Pool) workerFailed(w *worker, err error) {
 	err = p.errorf("OnThreadStart: %w", err)
 	p.log().Error("threadpool: worker could not start", "pool", p.cfg.Name, "error", err)
 	p.mu.Lock()
-	p.queue.putBack(w.giveBack()) // of a goroutine that ended before this one
+	p.queue.putBack(w.giveBackLocked()) // of a goroutine that ended before this one
 	p.releaseLocked(w)
-	delete(p.workers, w)
+	p.retireLocked(w)
 	var left []entry
 	var senders []*sender
 	var wake []*worker

@@ -2,8 +2,8 @@ package threadpool
 
 import (
 	"runtime"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -24,21 +24,30 @@ type worker struct {
 
 	// Guarded by p.mu.
 	slot   bool   // it holds a slot
-	coming bool   // it was given it to look for a job and has not yet
+	coming bool   // it is to look for a job with it and has not yet
+	prompt bool   // and nothing but the scheduler keeps it from that
 	idle   bool   // it is on p.idle
 	since  uint64 // p.queue.pushed when it took its jobs
+
+	// Owned by the worker's goroutine.
+	now      time.Duration // the clock, when it was last read
+	quick    bool          // its last jobs were short
+	returned uint64        // calls, since the last job was dropped
+	left     int           // jobs that it has taken and, if nobody else has taken them, not begun
+
+	succeeded atomic.Uint64 // jobs with a result; of this worker, so that workers do not write to one place
 
 	mu       sync.Mutex // guards what follows; nothing happens under it
 	id       int64      // of its goroutine, which may read it
 	hook     any        // OnThreadStart or OnThreadStop, if that is what runs
 	mine     []entry    // taken and not begun; in room
-	room     []entry    // of batch entries, empty
-	shares   bool       // it took several at once; all but the first are counted in p.spare
-	fresh    bool       // it has not begun the first
-	current  task       // that runs; nil between jobs
+	room     [batch]entry
+	shares   bool // it took several at once, and is among p.sharers; written with p.mu held, too
+	current  task // that runs; nil between jobs
 	began    time.Duration
 	reported bool   // current, as slow
 	stack    string // of current when it was reported
+	calls    uint64 // that returned, up to the last job that was dropped
 }
 
 func (w *worker) wake() { w.wakeup <- struct{}{} }
@@ -72,9 +81,14 @@ func (w *worker) main() {
 		return
 	}
 	defer p.stopThread(w)
-	w.runBatch() // what a goroutine that ended has left
-	for w.next() {
-		w.runBatch()
+	w.now = p.clock()
+	w.runBatch(w.advance()) // what a goroutine that ended has left
+	for {
+		e, ok := w.next()
+		if !ok {
+			break
+		}
+		w.runBatch(e)
 	}
 	returned = true
 }
@@ -90,40 +104,58 @@ func (w *worker) hooked(none bool, hook any) {
 	}
 }
 
-// runBatch runs what the worker has taken.
-func (w *worker) runBatch() {
-	p := w.p
-	now := p.clock()
-	for {
-		e := w.advance(now)
-		if e.task == nil {
-			return
-		}
+// runBatch runs e, which has begun, and what the worker has taken along with it.
+// Reading the clock costs more than a short job, so one that was taken along, because
+// the last ones were short, is taken to begin with the first, unless it is timed or
+// slow ones are watched.
+func (w *worker) runBatch(e entry) {
+	p, begun, n := w.p, w.now, 0
+	stale := true // w.now is of some time ago
+	for ; e.task != nil; e = w.advance() {
+		n++
 		if e.at != 0 {
-			p.waitTimes.Record(now - e.at)
+			if stale {
+				w.restart()
+			}
+			p.waitTimes.Record(w.now - e.at)
 		}
-		e.task.run()
-		end := p.clock()
-		if e.at != 0 {
-			p.runTimes.Record(end - now)
+		e.task.run(w)
+		if stale = e.at == 0 && p.cfg.SlowJob == 0; !stale {
+			w.ended(e)
 		}
-		now = end
 		if p.lent.Load() > 0 {
 			w.makeWay()
 		}
+	}
+	if stale {
+		w.now = p.clock()
+	}
+	w.quick = (w.now-begun)*batch < heldUp*time.Duration(n)
+}
+
+// restart reads the clock for the job that is about to run.
+func (w *worker) restart() {
+	w.now = w.p.clock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.began = w.now
+}
+
+// ended reads the clock for the job that has just run.
+func (w *worker) ended(e entry) {
+	began := w.now
+	w.now = w.p.clock()
+	if e.at != 0 {
+		w.p.runTimes.Record(w.now - began)
 	}
 }
 
 // spare is how many others could take from it; w.mu is held.
 func (w *worker) spare() int {
-	switch n := len(w.mine); {
-	case !w.shares || n == 0:
+	if !w.shares {
 		return 0
-	case w.fresh:
-		return n - 1
-	default:
-		return n
 	}
+	return len(w.mine)
 }
 
 // makeWay lets a worker that waited for the job that has just ended have the slot
@@ -132,138 +164,95 @@ func (w *worker) spare() int {
 func (w *worker) makeWay() {
 	p := w.p
 	p.mu.Lock()
-	p.queue.putBack(w.giveBack())
+	p.queue.putBack(w.giveBackLocked())
 	p.mu.Unlock()
+	w.mu.Lock()
+	w.dropLocked()
+	w.mu.Unlock()
 	runtime.Gosched() // it is runnable by now
 }
 
 // advance ends the job that ran and begins the next of the worker's own, if there
-// is one.
-func (w *worker) advance(now time.Duration) (e entry) {
+// is one. If there cannot be, look does that along with what else it does.
+func (w *worker) advance() (e entry) {
+	if w.left == 0 {
+		return entry{}
+	}
+	w.left--
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dropLocked()
 	if len(w.mine) == 0 {
 		return entry{}
 	}
+	return w.beginLocked()
+}
+
+// beginLocked takes the first of mine, and begins it.
+func (w *worker) beginLocked() (e entry) {
 	e, w.mine[0] = w.mine[0], entry{}
 	w.mine = w.mine[1:]
-	if w.shares && !w.fresh {
-		w.p.spare.Add(-1)
-	}
-	w.fresh = false
-	w.current, w.began = e.task, now
+	w.current, w.began = e.task, w.now
 	return e
 }
 
+// dropLocked ends the job that ran.
 func (w *worker) dropLocked() {
+	w.calls += w.returned
+	w.returned = 0
 	if w.current != nil {
 		w.current.drop()
 		w.current, w.reported, w.stack = nil, false, ""
 	}
 }
 
-// giveBack returns what the worker has not begun, for others.
-func (w *worker) giveBack() []entry {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	es := w.mine
-	w.p.spare.Add(-int64(w.spare()))
-	w.mine, w.fresh = nil, false
-	return es
-}
-
 // next finds something to do; it reports false when the worker is to end.
-func (w *worker) next() bool {
-	for {
-		found, end, expires, wake := w.look()
+func (w *worker) next() (e entry, ok bool) {
+	for left := w.p.patience; ; left-- {
+		e, found, expires, wake := w.look(left > 0)
 		wakeAll(wake)
-		switch {
-		case found:
-			return true
-		case end:
-			return false
-		}
-		if !w.sleep(expires) && w.expired() {
-			return false
-		}
-	}
-}
-
-// How often a worker looks again before it parks: somebody who just got a result
-// often has the next job, and waking a goroutine costs more than looking. Waking a
-// thread costs far more still.
-const (
-	spins       = 2
-	lockedSpins = 20
-)
-
-// sleep parks until somebody wakes the worker; it reports false when the idle
-// timeout struck first.
-func (w *worker) sleep(expires bool) (woken bool) {
-	n := spins
-	if w.p.cfg.LockOSThread {
-		n = lockedSpins
-	}
-	for range n {
-		runtime.Gosched()
-		select {
-		case <-w.wakeup:
-			return true
-		default:
+		switch found {
+		case jobs:
+			return e, true
+		case over:
+			return entry{}, false
+		case again:
+			runtime.Gosched()
+			if w.p.cfg.SlowJob > 0 { // a job is not slow because its worker lingered
+				w.now = w.p.clock()
+			}
+		case idle:
+			if !w.sleep(expires) && w.expired() {
+				return entry{}, false
+			}
+			left = w.p.patience + 1
+			w.now = w.p.clock()
 		}
 	}
-	if !expires {
-		<-w.wakeup
-		return true
-	}
-	if w.timer == nil {
-		w.timer = time.NewTimer(w.p.cfg.IdleTimeout)
-	} else {
-		w.timer.Reset(w.p.cfg.IdleTimeout)
-	}
-	defer w.timer.Stop()
-	select {
-	case <-w.wakeup:
-		return true
-	case <-w.timer.C:
-		return false
-	}
-}
-
-// expired takes a worker whose idle timeout struck out of the pool, unless it is
-// needed after all.
-func (w *worker) expired() bool {
-	p := w.p
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !w.idle { // somebody is waking it
-		p.mu.Unlock()
-		<-w.wakeup
-		p.mu.Lock()
-		return false
-	}
-	p.idle = slices.Delete(p.idle, slices.Index(p.idle, w), slices.Index(p.idle, w)+1)
-	w.idle = false
-	if p.stayingLocked() <= p.min {
-		return false // looks again, without a slot, and idles on
-	}
-	w.leaveLocked()
-	return true
-}
-
-// leaveLocked: the worker is going to end.
-func (w *worker) leaveLocked() {
-	w.p.leaving++
-	w.hooked(w.p.cfg.OnThreadStop == nil, w.p.cfg.OnThreadStop)
 }
 
 // gone takes a worker that has ended out of the pool.
 func (p *Pool) gone(w *worker) {
 	p.mu.Lock()
-	delete(p.workers, w)
+	p.retireLocked(w)
 	p.leaving--
 	wake := p.settleLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
+}
+
+// retireLocked forgets w and keeps what it has counted.
+func (p *Pool) retireLocked(w *worker) {
+	delete(p.workers, w)
+	p.retired += w.successes()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.shareLocked(false)
+}
+
+// successes is how many of its jobs returned without an error.
+func (w *worker) successes() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.succeeded.Load() + w.calls
 }
