@@ -2,6 +2,7 @@ package httpbridge
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -98,8 +99,8 @@ func (w *pooledWriter) EnableFullDuplex() error {
 // Hijack gives the connection to the handler. It is no request any more then.
 func (w *pooledWriter) Hijack() (conn net.Conn, brw *bufio.ReadWriter, err error) {
 	err = w.do(func() error {
-		if w.body != nil {
-			w.body.release(w.w)
+		if w.body != nil && !w.body.finish() {
+			return errBodyComing
 		}
 		conn, brw, err = w.rc.Hijack()
 		if err == nil {
@@ -110,6 +111,8 @@ func (w *pooledWriter) Hijack() (conn net.Conn, brw *bufio.ReadWriter, err error
 	})
 	return conn, brw, err
 }
+
+var errBodyComing = errors.New("httpbridge: a connection cannot be hijacked while the body of its request is still coming")
 
 // do makes a call that takes no time, unless the request is over.
 func (w *pooledWriter) do(f func() error) error {
@@ -165,8 +168,8 @@ func (w *pooledWriter) writeHeader(status int) {
 	if !first {
 		return
 	}
-	if w.body != nil && !duplex {
-		w.body.settle(w.w) // the server looks at the body before it writes a header
+	if w.body != nil {
+		w.body.settle(w.w, duplex) // the server looks at the body before it writes a header
 	}
 	w.copyHeader()
 	w.w.WriteHeader(status)
@@ -180,7 +183,7 @@ func (w *pooledWriter) copyHeader() {
 		real[name] = slices.Clone(values) // the handler may go on changing its own
 	}
 	if closing != nil && real["Connection"] == nil {
-		real["Connection"] = closing // set by release
+		real["Connection"] = closing // set by the requestBody
 	}
 }
 
