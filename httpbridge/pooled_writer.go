@@ -3,6 +3,7 @@ package httpbridge
 import (
 	"bufio"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -160,8 +161,12 @@ func (w *pooledWriter) mark() (first, duplex bool) {
 // writeHeader sends the header, once. Informational ones do not count.
 func (w *pooledWriter) writeHeader(status int) {
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		real := w.w.Header()
+		before := real.Clone()
 		w.copyHeader()
 		w.w.WriteHeader(status)
+		clear(real) // of the response itself nothing is sent yet
+		maps.Copy(real, before)
 		return
 	}
 	first, duplex := w.mark()
