@@ -183,9 +183,23 @@ func (x *exchange) fail(err error) {
 	if errors.Is(err, http.ErrAbortHandler) {
 		panic(http.ErrAbortHandler)
 	}
-	p := ProblemFor(err, x.Errors...)
+	p, err := x.problemFor(err)
 	x.log(p.status(), err)
 	x.problem(p)
+}
+
+// problemFor returns what the rules make of err, or of the panic of one of them.
+func (x *exchange) problemFor(err error) (p *Problem, why error) {
+	defer func() {
+		if v := recover(); v != nil {
+			p, why = new(Problem), eventual.Recovered(v)
+		}
+	}()
+	p = ProblemFor(err, x.Errors...)
+	if p.status() == http.StatusServiceUnavailable && errors.Is(err, eventual.ErrStopped) {
+		x.w.Header().Set("Connection", "close") // to find another server
+	}
+	return p, err
 }
 
 // problem sends p.
@@ -240,8 +254,8 @@ func (x *exchange) vanish() {
 		_ = conn.Close()
 		return
 	}
-	if x.r.ProtoMajor > 1 {
-		panic(http.ErrAbortHandler) // resets the stream
+	if x.r.Context().Value(http.ServerContextKey) != nil { // else it is a test's, say, and there is nothing to cut
+		panic(http.ErrAbortHandler) // HTTP/2, or a writer that hides what it can
 	}
 }
 

@@ -63,9 +63,12 @@ func TestFlight_H09_IdenticalComputationsAreDoneOnce(t *testing.T) {
 	if _, ok := other.Peek(); ok {
 		t.Error("another key has ended too")
 	}
+	another := flight.Do(context.Background(), "y", take(&flown))
 	flown[1].settle(0, errBoom)
-	if _, err := other.Wait(0); !errors.Is(err, errBoom) {
-		t.Error(err)
+	for _, res := range []*eventual.Result[int]{other, another} { // each sees what went wrong
+		if _, err := res.Wait(0); err != errBoom { //nolint:errorlint // as it is
+			t.Error(err)
+		}
 	}
 	flight.Do(ctx, "x", take(&flown)) // nothing is kept
 	if len(flown) != 3 {
@@ -192,6 +195,46 @@ func TestFlight_H09_ProgressReachesAll(t *testing.T) {
 	if inner.Err() == nil {
 		t.Error("it goes on for nobody")
 	}
+}
+
+// Clients of one flight, over the network.
+func TestFlight_H09_ClientsThatLeave(t *testing.T) {
+	var flight httpbridge.Flight[string, int]
+	var joined atomic.Int32
+	flights := make(chan context.Context, 2)
+	url := serve(t, httpbridge.Handler(func(r *http.Request) *eventual.Result[int] {
+		defer joined.Add(1)
+		return flight.Do(r.Context(), "x", func(ctx context.Context) *eventual.Result[int] {
+			flights <- ctx
+			return eventual.Go(ctx, func(ctx context.Context) (int, error) {
+				<-ctx.Done()
+				return 0, ctx.Err()
+			})
+		})
+	}, httpbridge.HandlerConfig{Timeout: patience, Logger: quiet}))
+	come := func(n int32) (leave func()) {
+		conn := dial(t, url, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		await(t, func() bool { return joined.Load() == n })
+		return func() { conn.Close() }
+	}
+	first := come(1)
+	second := come(2)
+	one := <-flights
+	first()
+	third := come(3)
+	if one.Err() != nil || len(flights) != 0 {
+		t.Fatalf("it was ended while there are some who wait: %v, %d more", one.Err(), len(flights))
+	}
+	second()
+	third()
+	within(t, one.Done(), "the last has left")
+	fourth := come(4)
+	two := <-flights // begins anew
+	if two.Err() != nil {
+		t.Error(two.Err())
+	}
+	fourth()
+	within(t, two.Done(), "the only one has left")
 }
 
 // TestFlight_H09_Stress: whatever comes and goes, everybody gets the outcome of a

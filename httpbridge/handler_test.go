@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -284,7 +285,7 @@ func TestHandler_H02_Errors(t *testing.T) {
 		}
 	}
 	stopped := do(failing(wrap(eventual.ErrStopped), httpbridge.HandlerConfig{}), "GET", "/")
-	if wantProblem(t, stopped, 503); stopped.Header.Get("Retry-After") != "1" {
+	if wantProblem(t, stopped, 503); stopped.Header.Get("Retry-After") != "1" || stopped.Header.Get("Connection") != "close" {
 		t.Errorf("%v", stopped.Header)
 	}
 	seen := httpbridge.OnErrorAs(func(*eventual.PanicError) *httpbridge.Problem { return &httpbridge.Problem{Status: 502} })
@@ -553,6 +554,8 @@ func TestHandler_H02_Panics(t *testing.T) {
 			t.Errorf("%s: the log says not what and where: %s", name, text)
 		}
 	}
+	always := func(error) *httpbridge.Problem { panic(errBoom) }
+	wantProblem(t, do(failing(errors.New("x"), httpbridge.HandlerConfig{Errors: []httpbridge.ErrorRule{always}}), "GET", "/"), 500)
 	if resp := do(httpbridge.Handler(func(*http.Request) *eventual.Result[int] { return nil }, cfg), "GET", "/"); resp.StatusCode != 500 {
 		t.Errorf("no result: %d", resp.StatusCode)
 	}
@@ -639,6 +642,27 @@ func TestHandler_H02_NothingIsWrittenToAClientThatHasGone(t *testing.T) {
 	w = httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil).WithContext(caused))
 	wantProblem(t, w.Result(), 503)
+}
+
+// A client that has closed only its half of the connection looks as if it had gone.
+// It must not take the end for a result.
+func TestHandler_H02_HalfClosedIsNo200(t *testing.T) {
+	for _, hidden := range []bool{false, true} {
+		began, canceled := make(chan struct{}), make(chan struct{})
+		h := waiting(began, canceled, httpbridge.HandlerConfig{})
+		conn := dial(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if hidden {
+				w = opaque{w}
+			}
+			h.ServeHTTP(w, r)
+		})), "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		within(t, began, "the work begins")
+		_ = conn.(*net.TCPConn).CloseWrite()
+		within(t, canceled, "the client's leaving is noticed")
+		if b, err := io.ReadAll(conn); len(b) != 0 {
+			t.Errorf("hidden %v: %q, %v", hidden, b, err)
+		}
+	}
 }
 
 func TestHandler_Misconfigured(t *testing.T) {

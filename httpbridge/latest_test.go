@@ -7,6 +7,8 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +70,34 @@ func TestLatest_H05_ConditionalRequests(t *testing.T) {
 	l.Set(price{Amount: "1.11"})
 	if resp := get(t, h, "If-None-Match", tag); resp.StatusCode != http.StatusOK || resp.Header.Get("ETag") == tag {
 		t.Errorf("changed: %d, %s", resp.StatusCode, resp.Header.Get("ETag"))
+	}
+}
+
+func TestLatest_H05_OverTheNetwork(t *testing.T) {
+	var l eventual.Latest[int]
+	l.Set(1)
+	_, at, _ := l.Load()
+	url := serve(t, httpbridge.Latest(&l, httpbridge.LatestConfig{}))
+	first := ask(url)
+	tag := first.header.Get("ETag")
+	if first.status != 200 || first.body != "1\n" || len(tag) < 10 || tag[0] != '"' || tag[len(tag)-1] != '"' {
+		t.Errorf("%+v", first)
+	}
+	for match, status := range map[string]int{tag: 304, "W/" + tag: 304, `"a", ` + tag: 304, "*": 304, `"a"`: 200, strings.Trim(tag, `"`): 200} {
+		req, _ := http.NewRequest(http.MethodGet, url, nil)
+		req.Header.Set("If-None-Match", match)
+		a := send(req)
+		if a.status != status || (a.body == "") != (status == 304) {
+			t.Errorf("%s: %+v", match, a)
+		}
+		for name, want := range map[string]string{"ETag": tag, "Last-Modified": at.UTC().Format(http.TimeFormat), "Cache-Control": "no-cache"} {
+			if got := a.header.Get(name); got != want && !(status == 304 && name == "Last-Modified" && got == "") {
+				t.Errorf("%s: %s is %q, want %q", match, name, got, want)
+			}
+		}
+		if age, err := strconv.Atoi(a.header.Get("Age")); err != nil || age < 0 {
+			t.Errorf("%s: Age %q", match, a.header.Get("Age"))
+		}
 	}
 }
 

@@ -297,10 +297,7 @@ func (m *middleware) retryAfter() time.Duration {
 // shed refuses a request. It does not log it as a failure: under overload there
 // are many, and they are what should happen.
 func (m *middleware) shed(x *exchange, err error) {
-	if errors.Is(err, eventual.ErrStopped) {
-		x.w.Header().Set("Connection", "close") // to find another server
-	}
-	p := ProblemFor(err, m.Errors...)
+	p, err := x.problemFor(err)
 	if log := x.logger(); log.Enabled(x.r.Context(), slog.LevelDebug) {
 		log.DebugContext(x.r.Context(), "httpbridge: request refused", "status", p.status(), "method", x.r.Method, "path", x.r.URL.Path, "error", err)
 	}

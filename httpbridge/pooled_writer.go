@@ -2,6 +2,8 @@ package httpbridge
 
 import (
 	"bufio"
+	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -98,8 +100,8 @@ func (w *pooledWriter) EnableFullDuplex() error {
 // Hijack gives the connection to the handler. It is no request any more then.
 func (w *pooledWriter) Hijack() (conn net.Conn, brw *bufio.ReadWriter, err error) {
 	err = w.do(func() error {
-		if w.body != nil {
-			w.body.release(w.w)
+		if w.body != nil && !w.body.finish() {
+			return errBodyComing
 		}
 		conn, brw, err = w.rc.Hijack()
 		if err == nil {
@@ -110,6 +112,8 @@ func (w *pooledWriter) Hijack() (conn net.Conn, brw *bufio.ReadWriter, err error
 	})
 	return conn, brw, err
 }
+
+var errBodyComing = errors.New("httpbridge: a connection cannot be hijacked while the body of its request is still coming")
 
 // do makes a call that takes no time, unless the request is over.
 func (w *pooledWriter) do(f func() error) error {
@@ -157,16 +161,20 @@ func (w *pooledWriter) mark() (first, duplex bool) {
 // writeHeader sends the header, once. Informational ones do not count.
 func (w *pooledWriter) writeHeader(status int) {
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		real := w.w.Header()
+		before := real.Clone()
 		w.copyHeader()
 		w.w.WriteHeader(status)
+		clear(real) // of the response itself nothing is sent yet
+		maps.Copy(real, before)
 		return
 	}
 	first, duplex := w.mark()
 	if !first {
 		return
 	}
-	if w.body != nil && !duplex {
-		w.body.settle(w.w) // the server looks at the body before it writes a header
+	if w.body != nil {
+		w.body.settle(w.w, duplex) // the server looks at the body before it writes a header
 	}
 	w.copyHeader()
 	w.w.WriteHeader(status)
@@ -180,7 +188,7 @@ func (w *pooledWriter) copyHeader() {
 		real[name] = slices.Clone(values) // the handler may go on changing its own
 	}
 	if closing != nil && real["Connection"] == nil {
-		real["Connection"] = closing // set by release
+		real["Connection"] = closing // set by the requestBody
 	}
 }
 
