@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/trestle-go/trestle/internal/frame"
+	"github.com/trestle-go/trestle/internal/park"
 )
 
 // ParentFuncs are the functions that workers may call with [CallParent], by name.
@@ -53,6 +54,8 @@ func (w *worker) call(f frame.Frame) error {
 	w.p.callBegins()
 	go func() { // ends when the user's function does
 		defer w.p.callEnded()
+		owner := park.Enter(ownerHook{w.p})
+		defer park.Leave(owner)
 		protect(func() (payload, error) {
 			run, err := fn.prepare(&w.codecs, r)
 			if err != nil {

@@ -150,7 +150,7 @@ func TestRegister_Errors(t *testing.T) {
 	if bad.f.err == nil {
 		t.Error("a channel was declared")
 	}
-	if err := crosses[int, func()](); err == nil {
+	if err := crosses[int, func()]("f"); err == nil {
 		t.Error("a function can be returned")
 	}
 }

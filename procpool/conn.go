@@ -31,6 +31,9 @@ type process interface {
 	pid() int
 	// kill sends sig to the process group; nothing once the process is gone.
 	kill(sig os.Signal)
+	// hold calls fn with the pid, which is not somebody else's before fn returns;
+	// it returns an error if the process is gone.
+	hold(fn func(pid int) error) error
 	// wait returns when the process is gone, and the rest of its group with it. It
 	// is called once.
 	wait() exit

@@ -55,7 +55,7 @@ func (w *worker) hello(f frame.Frame) error {
 	}
 	err := p.acceptable(h)
 	if err == nil {
-		if err = p.applyLimits(w.child.process.pid()); err != nil {
+		if err = w.child.process.hold(p.applyLimits); err != nil {
 			err = fmt.Errorf("limits: %w", err)
 		}
 	}

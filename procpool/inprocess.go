@@ -29,6 +29,9 @@ type goroutine struct {
 
 func (*goroutine) pid() int         { return os.Getpid() }
 func (g *goroutine) kill(os.Signal) { g.end() }
+
+func (*goroutine) hold(fn func(pid int) error) error { return fn(os.Getpid()) }
+
 func (g *goroutine) wait() exit     { <-g.ended; return exit{} }
 
 // memoryConn is one end of a connection within a process. It takes everything that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -124,6 +125,9 @@ func (j *jobCore) core() *jobCore { return j }
 // release drops what only a job that is to run needs. It is called by who took the
 // job out of the queue, once it has ended.
 func (j *jobCore) release() {
+	if j.unwatch != nil {
+		j.unwatch()
+	}
 	if j.in.mem != nil {
 		j.in.mem.close()
 	}
@@ -141,15 +145,20 @@ func drop(t task, err error) {
 	}
 }
 
+// dropAll drops all of them, also if what one calls ends the goroutine.
+func dropAll(ts []task, err error) {
+	for _, t := range slices.Backward(ts) {
+		defer drop(t, err)
+	}
+}
+
 // watch has the job stopped when ctx ends.
 func (j *jobCore) watch(ctx context.Context, t task) {
 	if ctx.Done() == nil {
 		return
 	}
 	j.unwatch = context.AfterFunc(ctx, func() {
-		if t.lapse(j.p.notStarted(ctx, j.f)) {
-			return
-		}
+		t.lapse(j.p.notStarted(ctx, j.f))
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			j.p.askToStop(j, stopTimeUp, nil)
 			return
@@ -182,13 +191,16 @@ func (j *job[Out]) begin() bool {
 }
 
 func (j *job[Out]) succeed(c *codecs, r received) {
-	v, err := contained(func() (Out, error) { return decode[Out](c.codec, &c.types, r) })
-	r.release()
-	if err != nil {
-		j.end(v, j.p.errorf("result of %s: %w", j.f.name, err))
-		return
-	}
-	j.end(v, nil)
+	var v Out
+	err := eventual.ErrGoexit // if a decoder of the user's ends the goroutine
+	defer func() {
+		r.release()
+		if err != nil {
+			err = j.p.errorf("result of %s: %w", j.f.name, err)
+		}
+		j.end(v, err)
+	}()
+	v, err = contained(func() (Out, error) { return decode[Out](c.codec, &c.types, r) })
 }
 
 func (j *job[Out]) fail(err error) {
@@ -198,9 +210,6 @@ func (j *job[Out]) fail(err error) {
 
 // end settles the result, after everything that was made of the job's progress.
 func (j *job[Out]) end(v Out, err error) {
-	if j.unwatch != nil {
-		j.unwatch()
-	}
 	j.release()
 	if err != nil {
 		j.p.failed.Add(1)
@@ -219,13 +228,7 @@ func (j *job[Out]) end(v Out, err error) {
 }
 
 func (j *job[Out]) refuse(err error) bool {
-	if !j.lapse(err) {
-		return false
-	}
-	if j.unwatch != nil {
-		j.unwatch()
-	}
-	return true
+	return j.lapse(err)
 }
 
 func (j *job[Out]) lapse(err error) bool {

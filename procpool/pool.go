@@ -1,6 +1,7 @@
 package procpool
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/histogram"
+	"github.com/trestle-go/trestle/internal/park"
 )
 
 // The states of a pool. They only ever go forward.
@@ -36,6 +38,7 @@ type Pool struct {
 	done       chan struct{} // closed when it has stopped and no worker is left
 	finish     func()        // closes done, once
 	closeOnce  sync.Once     // for what serves the workers
+	attendOnce sync.Once     // for who sees to that when no Stop waits for it
 
 	mu       sync.Mutex // guards what follows, and the fields of workers and jobs that say so; nothing blocks under it and no user code runs
 	state    int
@@ -45,7 +48,7 @@ type Pool struct {
 	idle     []*worker // the last to become idle on top
 	starting int       // workers that do not serve yet
 	leaving  int       // workers that are recycling, dying or gone
-	calls    int       // functions of ours that workers wait for, and results that wait for onProgress
+	calls    int       // functions of ours that workers wait for, results that wait for onProgress, and jobs that are about to end outside of a worker
 	lastID   uint64    // of a job
 	lastWork int       // number of a worker
 	trouble  trouble
@@ -123,6 +126,9 @@ func (p *Pool) submit(t task) error {
 		return fmt.Errorf("%s: %w: %d jobs wait", p.component, ErrQueueFull, p.cfg.QueueLimit)
 	}
 	j := t.core()
+	if j.ask != stopNot {
+		return context.Canceled // its ctx has ended this very moment, and it with its ctx
+	}
 	p.lastID++
 	j.id = p.lastID
 	j.submitted = p.clock()
@@ -223,24 +229,71 @@ func (p *Pool) leaveLocked(w *worker, to State) {
 // was given and never began.
 func (p *Pool) gone(w *worker, back []task) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.leaveLocked(w, Gone)
 	delete(p.workers, w)
 	p.leaving--
-	p.putBackLocked(back)
+	unwanted := p.putBackLocked(back)
+	p.calls += len(unwanted)
 	p.settleLocked()
+	p.mu.Unlock()
+	for _, t := range slices.Backward(unwanted) {
+		defer p.withdraw(t) // all, also if what one calls ends the goroutine
+	}
 }
 
-// putBackLocked returns jobs to the front of the queue.
-func (p *Pool) putBackLocked(back []task) {
+// putBackLocked returns jobs to the front of the queue. Those that were asked to
+// stop meanwhile, or all if the pool has stopped, are returned: they are to end.
+func (p *Pool) putBackLocked(back []task) (unwanted []task) {
 	for _, t := range back {
-		t.core().worker = nil
+		j := t.core()
+		j.worker = nil
+		if j.ask != stopNot || p.state == stopped {
+			unwanted = append(unwanted, t)
+		} else {
+			p.queue.putBack(t)
+		}
 	}
-	p.queue.putBack(back)
 	for range min(p.queue.len(), len(p.idle)) {
 		p.dispatchLocked()
 	}
 	p.growLocked()
+	return unwanted
+}
+
+// withdraw ends a job that a worker had and none is to have again. It is one of
+// the pool's calls.
+func (p *Pool) withdraw(t task) {
+	defer p.callEnded()
+	t.fail(p.unwanted(t.core()))
+}
+
+// unwanted is the error of a job that has not begun and is not to; nil if it is.
+func (p *Pool) unwanted(j *jobCore) error {
+	p.mu.Lock()
+	ask, state := j.ask, p.state
+	p.mu.Unlock()
+	switch {
+	case ask == stopTimeUp && j.retried:
+		return &TimeoutError{After: p.clock() - j.begun, component: p.component, job: j.f.name}
+	case ask == stopTimeUp:
+		return &TimeoutError{component: p.component, job: j.f.name}
+	case ask == stopCanceled:
+		return p.canceled(j)
+	case state == stopped:
+		return p.errStopped
+	}
+	return nil
+}
+
+// canceled is the error of a job that stopped because it was asked to.
+func (p *Pool) canceled(j *jobCore) error {
+	p.mu.Lock()
+	cause := j.cause
+	p.mu.Unlock()
+	if cause == nil {
+		return eventual.ErrCanceled
+	}
+	return p.errorf("%s: %w", j.f.name, cause)
 }
 
 // settleLocked sees a pool that is stopping and has nothing left to do to its end.
@@ -260,16 +313,41 @@ func (p *Pool) settleLocked() {
 	}
 }
 
-// askToStop has the worker that has j tell it to stop.
+// askToStop has the worker that has j tell it to stop, and takes it out of the
+// queue if none has it.
 func (p *Pool) askToStop(j *jobCore, why stopAsk, cause error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if j.ask == stopNot {
-		j.ask, j.cause = why, cause
-		if j.worker != nil {
-			j.worker.wake()
-		}
+	t := p.askLocked(j, why, cause)
+	p.settleLocked()
+	p.mu.Unlock()
+	switch {
+	case t == nil:
+	case j.ctx == nil: // no worker ever had it, and so it has ended already
+		j.release()
+	default:
+		go func() { // ends when all were told that wait for the result
+			id := park.Enter(ownerHook{p})
+			defer park.Leave(id)
+			p.withdraw(t)
+		}()
 	}
+}
+
+// askLocked returns the job if it was in the queue.
+func (p *Pool) askLocked(j *jobCore, why stopAsk, cause error) task {
+	if j.ask != stopNot {
+		return nil
+	}
+	j.ask, j.cause = why, cause
+	if j.worker != nil {
+		j.worker.wake()
+		return nil
+	}
+	t := p.queue.remove(j.id) // nil: it has ended, or is on its way into the queue
+	if t != nil && j.ctx != nil {
+		p.calls++
+	}
+	return t
 }
 
 func (p *Pool) clock() time.Duration { return time.Since(p.base) }

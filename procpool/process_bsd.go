@@ -6,6 +6,9 @@ import "syscall"
 
 func sysProcAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// awaitExit cannot be had here, so the children of a worker that ended by itself
-// are left alone: their group may be another's by the time they could be killed.
+// waitsFirst: awaitExit cannot be had here, so the children of a worker that ended
+// by itself are left alone: their group may be another's by the time they could be
+// killed.
+const waitsFirst = false
+
 func awaitExit(int) bool { return false }

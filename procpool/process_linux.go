@@ -13,6 +13,9 @@ func sysProcAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
+// waitsFirst says that there is awaitExit.
+const waitsFirst = true
+
 // awaitExit waits for the end of a process and leaves it to be waited for.
 func awaitExit(pid int) bool {
 	for {

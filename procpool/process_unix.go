@@ -55,7 +55,7 @@ func (l *launch) start() (child, error) {
 // osProcess is a process in a process group of its own.
 type osProcess struct {
 	p    *os.Process
-	mu   sync.Mutex // guards gone; a signal is sent under it, and nothing else happens
+	mu   sync.Mutex // guards gone; held for a signal or for setting limits, which need the pid
 	gone bool       // its pid, and so the number of its group, may be somebody else's
 }
 
@@ -64,21 +64,45 @@ func (o *osProcess) pid() int { return o.p.Pid }
 func (o *osProcess) kill(sig os.Signal) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if s, ok := sig.(syscall.Signal); ok && !o.gone {
+	if s, ok := sig.(syscall.Signal); ok && o.thereLocked() {
 		_ = syscall.Kill(-o.p.Pid, s)
 	}
+}
+
+// thereLocked reports whether the pid is that of the process. Where wait cannot
+// see the end of a process before its pid is free, os.Process is asked, which
+// leaves an instant.
+func (o *osProcess) thereLocked() bool {
+	return !o.gone && (waitsFirst || o.p.Signal(syscall.Signal(0)) == nil)
+}
+
+func (o *osProcess) hold(fn func(pid int) error) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.thereLocked() {
+		return os.ErrProcessDone
+	}
+	return fn(o.p.Pid)
+}
+
+// over notes that the pid may be somebody else's from now on.
+func (o *osProcess) over() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gone = true
 }
 
 func (o *osProcess) wait() exit {
 	// As long as nobody has waited for the process its pid is its own, and the rest
 	// of its group can be killed without a risk for others.
-	if awaitExit(o.p.Pid) {
-		o.kill(syscall.SIGKILL)
+	if waitsFirst {
+		if awaitExit(o.p.Pid) {
+			o.kill(syscall.SIGKILL)
+		}
+		o.over()
 	}
-	o.mu.Lock()
-	o.gone = true
-	o.mu.Unlock()
 	state, err := o.p.Wait()
+	o.over()
 	if err != nil {
 		return exit{code: -1}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/park"
 )
 
 // DeferWithProgress is [DeferToProcess] for a function that reports its progress:
@@ -83,6 +84,8 @@ func (q *progressQueue) startLocked() {
 }
 
 func (q *progressQueue) run() {
+	id := park.Enter(ownerHook{q.p})
+	defer park.Leave(id)
 	for {
 		q.mu.Lock()
 		call, dropped := q.end, 0

@@ -1,6 +1,9 @@
 package procpool
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // queue is first in, first out. What was taken leaves no reference behind.
 type queue struct {
@@ -35,14 +38,28 @@ func (q *queue) pop() task {
 	return t
 }
 
-// putBack returns tasks that were taken to where they stood: they are in the order
-// of their ids, as is the queue.
-func (q *queue) putBack(ts []task) {
-	at := q.head
-	for _, t := range ts {
-		for at < len(q.tasks) && q.tasks[at].core().id < t.core().id {
-			at++
-		}
-		q.tasks = slices.Insert(q.tasks, at, t)
+// remove takes out the task of job id, or returns nil if it is not here.
+func (q *queue) remove(id uint64) task {
+	at, ok := q.find(id)
+	if !ok {
+		return nil
 	}
+	t := q.tasks[at]
+	if q.tasks = slices.Delete(q.tasks, at, at+1); q.len() == 0 {
+		q.tasks, q.head = q.tasks[:0], 0
+	}
+	return t
+}
+
+// putBack returns a task that was taken to where it stood: the queue is in the
+// order of the ids.
+func (q *queue) putBack(t task) {
+	at, _ := q.find(t.core().id)
+	q.tasks = slices.Insert(q.tasks, at, t)
+}
+
+// find returns where the task of job id is or would be.
+func (q *queue) find(id uint64) (at int, ok bool) {
+	at, ok = slices.BinarySearchFunc(q.tasks[q.head:], id, func(t task, id uint64) int { return cmp.Compare(t.core().id, id) })
+	return q.head + at, ok
 }

@@ -53,15 +53,10 @@ type runFunc func(context.Context) (payload, error)
 // be encoded is an error of New, and of every job of the function.
 func Register[In, Out any](name string, fn func(context.Context, In) (Out, error)) *Func[In, Out] {
 	f := &function{name: name, where: caller(), pc: funcname.PC(fn), prepare: untyped(fn)}
-	switch {
-	case fn == nil:
+	if fn == nil {
 		f.err = errors.New("nil function; Declare is for functions of other programs")
-	case name == "":
-		f.err = errors.New("no name")
-	case len(name) > frame.MaxName:
-		f.err = fmt.Errorf("a name of %d bytes, at most %d can be sent", len(name), frame.MaxName)
-	default:
-		f.err = crosses[In, Out]()
+	} else {
+		f.err = crosses[In, Out](name)
 	}
 	registry.add(f)
 	return &Func[In, Out]{f}
@@ -71,13 +66,20 @@ func Register[In, Out any](name string, fn func(context.Context, In) (Out, error
 // pool with Config.Command.
 func Declare[In, Out any](name string) *Func[In, Out] {
 	f := &function{name: name, where: caller()}
-	if err := crosses[In, Out](); err != nil {
-		f.err = fmt.Errorf("procpool: Declare(%q) at %s: %w", name, f.where, err)
+	if err := crosses[In, Out](name); err != nil {
+		f.err = fmt.Errorf("procpool: Declare(%.100q) at %s: %w", name, f.where, err)
 	}
 	return &Func[In, Out]{f}
 }
 
-func crosses[In, Out any]() error {
+// crosses says what of a function cannot be sent to a worker, if so.
+func crosses[In, Out any](name string) error {
+	switch {
+	case name == "":
+		return errors.New("no name")
+	case len(name) > frame.MaxName:
+		return fmt.Errorf("a name of %d bytes, at most %d can be sent", len(name), frame.MaxName)
+	}
 	return errors.Join(encodable(reflect.TypeFor[In]()), encodable(reflect.TypeFor[Out]()))
 }
 
@@ -139,7 +141,7 @@ func (r *functions) add(f *function) {
 		err = fmt.Errorf("too late: after the first %s; register in a package variable or an init function", r.sealed)
 	}
 	if err != nil {
-		f.err = fmt.Errorf("procpool: Register(%q) at %s: %w", f.name, f.where, err)
+		f.err = fmt.Errorf("procpool: Register(%.100q) at %s: %w", f.name, f.where, err)
 		r.errs = append(r.errs, f.err)
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/frame"
 )
 
@@ -249,7 +250,15 @@ func (s *server) misunderstood(err error) {
 
 // run runs a job and sends what it gave.
 func (s *server) run(j *run) {
+	prepared := false
+	defer func() {
+		if !prepared { // a decoder of the user's has ended the goroutine
+			s.end(j)
+			s.sendFailure(j, &edgeError{codeDecode, fmt.Errorf("decoding the argument: %w", eventual.ErrGoexit)})
+		}
+	}()
 	call, err := s.begin(j)
+	prepared = true
 	if err != nil {
 		s.end(j)
 		s.sendFailure(j, err)

@@ -2,6 +2,7 @@ package procpool
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,8 +22,8 @@ const deathTime = 10 * time.Second
 // these. No process is left then. A second Stop waits for the same, as long as its
 // own ctx allows.
 //
-// Called from an OnDone of a job of the pool, Stop does not wait: it refuses new
-// jobs and returns nil.
+// Called from an OnDone of a job of the pool, from an onProgress or from one of
+// Config.ParentFuncs, Stop does not wait: it refuses new jobs and returns nil.
 func (p *Pool) Stop(ctx context.Context) error {
 	if ctx == nil {
 		return p.errorf("Stop: nil ctx")
@@ -32,6 +33,7 @@ func (p *Pool) Stop(ctx context.Context) error {
 	p.settleLocked()
 	p.mu.Unlock()
 	if h, ok := park.Current(park.ID()).(ownerHook); ok && h.p == p {
+		p.attend()
 		return nil
 	}
 	select {
@@ -45,6 +47,16 @@ func (p *Pool) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return p.giveUp()
 	}
+}
+
+// attend sees to it that a pool which nobody may be waiting for ends all the same.
+func (p *Pool) attend() {
+	p.attendOnce.Do(func() {
+		go func() { // ends with the pool
+			<-p.done
+			_ = p.stopped()
+		}()
+	})
 }
 
 // stopped ends what served the workers, once there are none.
@@ -76,20 +88,30 @@ func (p *Pool) giveUp() error {
 	p.settleLocked()
 	p.mu.Unlock()
 	p.life.End(p.errStopped)
-	for _, t := range left {
-		drop(t, p.errStopped)
-	}
+	p.attend() // if nobody else will: what follows may end the goroutine
+	dropAll(left, p.errStopped)
 	late := time.NewTimer(deathTime)
 	defer late.Stop()
 	select {
 	case <-p.done:
 		_ = p.stopped()
 	case <-late.C: // the process of a worker cannot be killed, or a function of ours goes on
+		running = append(running, p.calling()...)
 	}
 	if len(running) == 0 {
 		return nil
 	}
 	return &eventual.StopError{Component: p.component, Running: running}
+}
+
+// calling lists what a stopped pool has waited for in vain besides jobs.
+func (p *Pool) calling() []eventual.Running {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.calls == 0 {
+		return nil
+	}
+	return []eventual.Running{{Name: fmt.Sprintf("%d calls of ParentFuncs, onProgress or OnDone", p.calls)}}
 }
 
 // runningLocked lists the jobs that run, the oldest first.

@@ -28,12 +28,15 @@ func (t *trouble) waitingLocked() bool { return t.retry != nil }
 // counts on.
 func (t *trouble) servesLocked() { t.refusing = nil }
 
-// overLocked: a worker has done something.
-func (t *trouble) overLocked() {
-	if t.failures > 0 {
-		t.failures = 0
-		t.endLocked()
+// overLocked: a worker has done something. It reports whether that was the end of
+// the trouble: workers that were not started meanwhile may be.
+func (t *trouble) overLocked() (over bool) {
+	if t.failures == 0 {
+		return false
 	}
+	t.failures = 0
+	t.endLocked()
+	return true
 }
 
 func (t *trouble) endLocked() {
@@ -61,12 +64,10 @@ func (p *Pool) startFailed(w *worker, err error) {
 			refused = append(refused, p.queue.pop())
 		}
 	}
-	refusing := t.refusing
+	refusing, failures := t.refusing, t.failures
 	p.mu.Unlock()
-	p.log.warn("procpool: worker does not start", "worker", w.id, "error", err, "failures", t.failures, "again_in", delay)
-	for _, r := range refused {
-		drop(r, refusing)
-	}
+	p.log.warn("procpool: worker does not start", "worker", w.id, "error", err, "failures", failures, "again_in", delay)
+	dropAll(refused, refusing)
 }
 
 // servesLocked reports whether any worker serves.

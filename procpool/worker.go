@@ -168,9 +168,10 @@ func (w *worker) setLocked(s State) {
 func (w *worker) main() {
 	c, err := w.p.startChild(w)
 	if err != nil {
-		w.startErr = err
+		defer w.p.gone(w, nil) // also if what startFailed calls ends the goroutine
+		id := park.Enter(ownerHook{w.p})
+		defer park.Leave(id)
 		w.p.startFailed(w, err)
-		w.p.gone(w, nil)
 		return
 	}
 	w.child = c
@@ -213,8 +214,9 @@ func (w *worker) loop() {
 	returned = true
 }
 
-// ownerHook marks the goroutines that own workers. They may wait, but a Stop on
-// one, called from a result's OnDone, must not wait for its own goroutine.
+// ownerHook marks the goroutines that a stopping pool waits for: those that own
+// workers, call onProgress or run ParentFuncs. They may wait, but a Stop that is
+// called on one must not wait for its own goroutine.
 type ownerHook struct{ p *Pool }
 
 func (ownerHook) BeforePark(any) (func(), error) { return nil, nil }

@@ -2,6 +2,7 @@ package procpool
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,7 +23,6 @@ func (w *worker) end() {
 	line := w.line
 	w.line = nil
 	p.died.Add(1)
-	w.judge(stderr, len(line) > 0)
 	var back []task
 	var ended []func()
 	for i, t := range line {
@@ -33,9 +33,10 @@ func (w *worker) end() {
 		}
 	}
 	defer p.gone(w, back) // last: who waits for the pool finds its jobs ended
-	for _, end := range ended {
+	for _, end := range slices.Backward(ended) {
 		defer end() // all, also if what one calls ends the goroutine
 	}
+	w.judge(stderr, len(line) > 0)
 }
 
 // judge counts a worker that died before it did anything against the pool.
@@ -65,12 +66,8 @@ func (w *worker) fate(t task, first bool, stderr string) error {
 	p.mu.Lock()
 	ask, state := j.ask, p.state
 	p.mu.Unlock()
-	if !first {
-		// It never began.
-		if state == stopped {
-			return p.errStopped
-		}
-		return w.unwanted(j, ask)
+	if !first { // it never began
+		return p.unwanted(j)
 	}
 	after := max(p.clock()-j.begun, time.Nanosecond)
 	killed := w.killed == killJob || w.killed == killStop

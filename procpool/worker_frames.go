@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/frame"
 )
 
@@ -98,7 +97,7 @@ func (w *worker) failed(j *jobCore, f failure) error {
 	case f.Code == codeDeadline && w.timeLimitPassed(j):
 		return &TimeoutError{After: w.p.clock() - j.begun, component: w.p.component, job: j.f.name, cause: remote}
 	case j.asked == stopCanceled && f.Code == codeCanceled:
-		return w.canceled(j)
+		return w.p.canceled(j)
 	case j.asked == stopPool && f.Code == codeCanceled:
 		return w.p.errStopped
 	case f.Code == codeUnknown:
@@ -118,17 +117,6 @@ func (w *worker) timeLimitPassed(j *jobCore) bool {
 	return limit != 0 && w.p.clock() >= limit-time.Millisecond
 }
 
-// canceled is the error of a job that stopped because it was asked to.
-func (w *worker) canceled(j *jobCore) error {
-	w.p.mu.Lock()
-	cause := j.cause
-	w.p.mu.Unlock()
-	if cause == nil {
-		return eventual.ErrCanceled
-	}
-	return w.p.errorf("%s: %w", j.f.name, cause)
-}
-
 // shift takes the job that has ended out of the line.
 func (w *worker) shift() {
 	p := w.p
@@ -146,7 +134,9 @@ func (w *worker) shift() {
 	p.mu.Lock()
 	w.jobs++
 	j.worker = nil
-	p.trouble.overLocked()
+	if p.trouble.overLocked() {
+		p.growLocked()
+	}
 	if w.state == Canceling {
 		w.state = Busy
 	}
@@ -165,14 +155,10 @@ func (w *worker) returned(f frame.Frame) error {
 			continue
 		}
 		w.line = append(w.line[:i:i], w.line[i+1:]...)
-		w.p.mu.Lock()
-		ask := j.ask
-		j.worker = nil
-		w.p.mu.Unlock()
 		if i == 0 && len(w.line) > 0 {
 			w.first()
 		}
-		w.giveBack(t, ask)
+		w.giveBack(t)
 		return nil
 	}
 	return fmt.Errorf("returned job %d, which was not called back", f.ID)
@@ -180,33 +166,14 @@ func (w *worker) returned(f frame.Frame) error {
 
 // giveBack puts a job that has not begun into the queue again, unless it is not to
 // run any more.
-func (w *worker) giveBack(t task, ask stopAsk) {
+func (w *worker) giveBack(t task) {
 	p := w.p
-	if err := w.unwanted(t.core(), ask); err != nil {
-		t.fail(err)
-		return
-	}
 	p.mu.Lock()
-	if p.state < stopped {
-		p.putBackLocked([]task{t})
-		p.mu.Unlock()
-		return
-	}
+	unwanted := p.putBackLocked([]task{t})
 	p.mu.Unlock()
-	t.fail(p.errStopped)
-}
-
-// unwanted is the error of a job that has not begun and is not to.
-func (w *worker) unwanted(j *jobCore, ask stopAsk) error {
-	switch ask {
-	case stopTimeUp:
-		return &TimeoutError{component: w.p.component, job: j.f.name}
-	case stopCanceled:
-		return w.canceled(j)
-	case stopPool:
-		return w.p.errStopped
+	for _, t := range unwanted {
+		t.fail(p.unwanted(t.core()))
 	}
-	return nil
 }
 
 func (w *worker) progress(f frame.Frame) error {

@@ -49,6 +49,7 @@ func (w *worker) take() (taken []task, retire bool) {
 	}
 	w.current, w.since = nil, p.clock()
 	if spent || p.servingLocked() > p.max || p.state >= draining {
+		p.leaveLocked(w, Recycling) // at once: or another would think that there is one too many still
 		return nil, true
 	}
 	w.state = Idle
@@ -270,7 +271,7 @@ func (w *worker) tick() {
 	}
 }
 
-// surplus takes the worker out of the idle if it is above Min.
+// surplus takes the worker out of those that serve if it is above Min.
 func (w *worker) surplus() bool {
 	p := w.p
 	p.mu.Lock()
@@ -278,7 +279,7 @@ func (w *worker) surplus() bool {
 	if !w.parked || p.servingLocked() <= p.min { // not parked: somebody is waking it
 		return false
 	}
-	p.unparkLocked(w)
+	p.leaveLocked(w, Recycling)
 	return true
 }
 
