@@ -15,7 +15,8 @@ import (
 
 // The states of a pool. They only ever go forward.
 const (
-	running  = iota // workers run jobs
+	created  = iota // jobs queue up
+	running         // workers run them
 	draining        // nothing new is accepted; what was accepted still runs
 	stopped         // what was queued has been refused, and what runs is killed
 )
@@ -54,7 +55,8 @@ type Pool struct {
 	waitTimes, runTimes                       histogram.Histogram
 }
 
-// New returns a pool with Min workers on their way.
+// New returns a pool with Min workers on their way, unless cfg.Stopped says not to
+// start it.
 //
 // In a process that is itself a worker it returns an error: that program has not
 // called [ServeIfWorker] first.
@@ -89,10 +91,23 @@ func New(cfg Config) (*Pool, error) {
 		}
 	}
 	p.log = newLogQueue(p.logger())
-	p.mu.Lock()
-	p.growLocked()
-	p.mu.Unlock()
+	p.life.Hold()
+	if !cfg.Stopped {
+		p.Start()
+	}
 	return p, nil
+}
+
+// Start starts Min workers, and as many more as waiting jobs need, up to Max.
+// Starting again, or after Stop, does nothing.
+func (p *Pool) Start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state == created {
+		p.state = running
+		p.life.Begin()
+		p.growLocked()
+	}
 }
 
 // AdjustPoolSize changes Min and Max, also while the pool runs: workers above the
@@ -185,7 +200,7 @@ func (p *Pool) servingLocked() int { return len(p.workers) - p.leaving }
 // growLocked starts workers up to Min, and as many more as waiting jobs need, up
 // to Max. While workers fail to start it leaves that to the next attempt.
 func (p *Pool) growLocked() {
-	if p.state == stopped || p.trouble.waitingLocked() {
+	if p.state == created || p.state == stopped || p.trouble.waitingLocked() {
 		return
 	}
 	for {
