@@ -129,21 +129,36 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 
 // submit puts t into the queue and sees to it that a worker takes it.
 func (p *Pool) submit(t task) error {
+	w, err := p.enqueue(t)
+	if w != nil {
+		w.attend()
+	}
+	return err
+}
+
+// enqueue puts t into the queue. It returns the worker that is to take it, if one is
+// idle.
+func (p *Pool) enqueue(t task) (*worker, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.refusalLocked(); err != nil {
-		return err
+		return nil, err
 	}
 	if p.cfg.QueueLimit > 0 && p.queue.len() >= p.cfg.QueueLimit {
-		return fmt.Errorf("%s: %w: %d jobs wait", p.component, ErrQueueFull, p.cfg.QueueLimit)
+		return nil, fmt.Errorf("%s: %w: %d jobs wait", p.component, ErrQueueFull, p.cfg.QueueLimit)
 	}
 	j := t.core()
 	p.lastID++
 	j.id = p.lastID
 	j.submitted = p.clock()
 	p.queue.push(t)
-	p.dispatchLocked()
-	return nil
+	if n := len(p.idle); n > 0 {
+		w := p.idle[n-1]
+		p.unparkLocked(w)
+		return w, nil
+	}
+	p.growLocked()
+	return nil, nil
 }
 
 // refusal returns why nothing is accepted, if so.
