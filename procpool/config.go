@@ -17,7 +17,7 @@ import (
 type Config struct {
 	// Name appears in errors, logs and Stats. Zero: "pool".
 	Name string
-	// Min workers are started by New and kept even if there is nothing to do: a
+	// Min workers are started with the pool and kept even if there is nothing to do: a
 	// start costs milliseconds. Zero: none.
 	Min int
 	// Max is how many workers there are at most, and so how many jobs run at once.
@@ -34,6 +34,8 @@ type Config struct {
 	MaxRSS int64
 	// QueueLimit is how many jobs may wait. Zero: any number.
 	QueueLimit int
+	// Stopped leaves the pool not started: jobs queue up until Start.
+	Stopped bool
 	// MaxPayload is how many bytes an encoded argument, result or progress may
 	// have. Zero: 256 MiB. At most 1 GiB.
 	MaxPayload int

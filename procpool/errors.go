@@ -12,8 +12,9 @@ import (
 )
 
 var (
-	// ErrQueueFull says that as many jobs wait as Config.QueueLimit allows.
-	ErrQueueFull = errors.New("procpool: queue is full")
+	// ErrQueueFull says that as many jobs wait as Config.QueueLimit allows. It
+	// matches [eventual.ErrQueueFull].
+	ErrQueueFull error = queueFullError{}
 
 	// ErrWorkersFailing says that workers die before they serve anything. The pool
 	// goes on trying, ever less often, and accepts jobs again once one serves.
@@ -25,6 +26,11 @@ var (
 	// ErrTooLarge says that an encoded value has more than Config.MaxPayload bytes.
 	ErrTooLarge = errors.New("procpool: value is too large")
 )
+
+type queueFullError struct{}
+
+func (queueFullError) Error() string        { return "procpool: queue is full" }
+func (queueFullError) Is(target error) bool { return target == eventual.ErrQueueFull } //nolint:errorlint // that is what Is is
 
 // stoppedError is ErrStopped with the pool's name.
 type stoppedError struct{ component string }

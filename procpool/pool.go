@@ -17,7 +17,8 @@ import (
 
 // The states of a pool. They only ever go forward.
 const (
-	running  = iota // workers run jobs
+	created  = iota // jobs queue up
+	running         // workers run them
 	draining        // nothing new is accepted; what was accepted still runs
 	stopped         // what was queued has been refused, and what runs is killed
 )
@@ -57,7 +58,8 @@ type Pool struct {
 	waitTimes, runTimes                       histogram.Histogram
 }
 
-// New returns a pool with Min workers on their way.
+// New returns a pool with Min workers on their way, unless cfg.Stopped says not to
+// start it.
 //
 // In a process that is itself a worker it returns an error: that program has not
 // called [ServeIfWorker] first.
@@ -92,10 +94,23 @@ func New(cfg Config) (*Pool, error) {
 		}
 	}
 	p.log = newLogQueue(p.logger())
-	p.mu.Lock()
-	p.growLocked()
-	p.mu.Unlock()
+	p.life.Hold()
+	if !cfg.Stopped {
+		p.Start()
+	}
 	return p, nil
+}
+
+// Start starts Min workers, and as many more as waiting jobs need, up to Max.
+// Starting again, or after Stop, does nothing.
+func (p *Pool) Start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state == created {
+		p.state = running
+		p.life.Begin()
+		p.growLocked()
+	}
 }
 
 // AdjustPoolSize changes Min and Max, also while the pool runs: workers above the
@@ -117,24 +132,39 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 
 // submit puts t into the queue and sees to it that a worker takes it.
 func (p *Pool) submit(t task) error {
+	w, err := p.enqueue(t)
+	if w != nil {
+		w.attend()
+	}
+	return err
+}
+
+// enqueue puts t into the queue. It returns the worker that is to take it, if one is
+// idle.
+func (p *Pool) enqueue(t task) (*worker, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.refusalLocked(); err != nil {
-		return err
+		return nil, err
 	}
 	if p.cfg.QueueLimit > 0 && p.queue.len() >= p.cfg.QueueLimit {
-		return fmt.Errorf("%s: %w: %d jobs wait", p.component, ErrQueueFull, p.cfg.QueueLimit)
+		return nil, fmt.Errorf("%s: %w: %d jobs wait", p.component, ErrQueueFull, p.cfg.QueueLimit)
 	}
 	j := t.core()
 	if j.ask != stopNot {
-		return context.Canceled // its ctx has ended this very moment, and it with its ctx
+		return nil, context.Canceled // its ctx has ended this very moment, and it with its ctx
 	}
 	p.lastID++
 	j.id = p.lastID
 	j.submitted = p.clock()
 	p.queue.push(t)
-	p.dispatchLocked()
-	return nil
+	if n := len(p.idle); n > 0 {
+		w := p.idle[n-1]
+		p.unparkLocked(w)
+		return w, nil
+	}
+	p.growLocked()
+	return nil, nil
 }
 
 // refusal returns why nothing is accepted, if so.
@@ -191,7 +221,7 @@ func (p *Pool) servingLocked() int { return len(p.workers) - p.leaving }
 // growLocked starts workers up to Min, and as many more as waiting jobs need, up
 // to Max. While workers fail to start it leaves that to the next attempt.
 func (p *Pool) growLocked() {
-	if p.state == stopped || p.trouble.waitingLocked() {
+	if p.state == created || p.state == stopped || p.trouble.waitingLocked() {
 		return
 	}
 	for {

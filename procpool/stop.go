@@ -29,6 +29,12 @@ func (p *Pool) Stop(ctx context.Context) error {
 		return p.errorf("Stop: nil ctx")
 	}
 	p.mu.Lock()
+	if p.state == created {
+		// What waits runs, as if the pool had been started.
+		p.state = draining
+		p.life.Begin()
+		p.growLocked()
+	}
 	p.state = max(p.state, draining)
 	p.settleLocked()
 	p.mu.Unlock()

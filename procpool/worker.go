@@ -57,14 +57,13 @@ const (
 // connection has to end.
 const lastWords = time.Second
 
-// worker is one worker process, as the pool has it. One goroutine, main, owns it.
+// worker is one worker process, as the pool has it. One goroutine at a time owns it.
 type worker struct {
 	// Immutable after newWorker.
 	p       *Pool
 	id      int
 	kick    chan struct{} // one slot: look at what p.mu guards
-	batches chan batch    // from the reading goroutine
-	handled chan struct{} // back to it: it may read on
+	own     chan struct{} // one slot: a lock, of what is said below to be owned; a user's OnDone may be called by who has it
 	exited  chan exit     // one slot, from the waiting goroutine
 	wrote   chan error    // one slot, from the writing goroutine
 	answers chan answer   // from functions of the pool's process that it called
@@ -80,7 +79,8 @@ type worker struct {
 	parked  bool   // it is in p.idle
 	spent   bool   // it is to be recycled
 
-	// Owned by main, after which the process is there.
+	// Owned by who holds own, once the process is there: main, the goroutine that
+	// reads, or one that submits a job.
 	child  child
 	codecs codecs
 	sent   sentTypes
@@ -90,16 +90,17 @@ type worker struct {
 	out, next outbox // next is filled while out is written by another goroutine
 	writing   bool
 
-	line  []task // that were sent, the first of which runs
-	begun time.Duration
-	pace  time.Duration // how long jobs take, roughly
-	frame batch         // what came in and was not looked at
-	oom   uint64        // what the counter showed at the start
+	line     []task // that were sent, the first of which runs
+	begun    time.Duration
+	pace     time.Duration // how long jobs take, roughly
+	batch    batch         // what came in; it belongs to who reads unless handling
+	handling bool          // of batch
+	oom      uint64        // what the counter showed at the start
 
 	greeted  bool // it said hello
 	serves   bool // it said that it is ready
 	retired  bool // it was told to exit
-	ended    bool // end was called
+	ended    bool // end was called; main's alone
 	due      deadlines
 	timer    *time.Timer
 	armed    time.Duration // when timer strikes; 0: never
@@ -113,7 +114,8 @@ type worker struct {
 // batch is what was read in one go.
 type batch struct {
 	frames []frame.Frame
-	err    error
+	next   int   // that was not looked at
+	err    error // after the last
 }
 
 // deadlines are the times at which a worker looks up; 0: never.
@@ -142,7 +144,7 @@ const (
 func newWorker(p *Pool, id int) *worker {
 	return &worker{
 		p: p, id: id,
-		kick: make(chan struct{}, 1), batches: make(chan batch), handled: make(chan struct{}, 1),
+		kick: make(chan struct{}, 1), own: make(chan struct{}, 1),
 		exited: make(chan exit, 1), wrote: make(chan error, 1),
 		answers: make(chan answer), over: make(chan struct{}),
 		codecs: codecs{encoder: p.encoder},
@@ -180,15 +182,17 @@ func (w *worker) main() {
 	w.pid = c.process.pid()
 	w.p.mu.Unlock()
 	w.output = w.p.log.follow(w.id, c)
-	go func() { w.exited <- c.process.wait() }() // ends with the process
-	go w.read()                                  // ends with the connection
 	w.timer = time.NewTimer(time.Hour)
 	w.due.serve = w.p.clock() + w.p.cfg.StartTimeout
+	w.arm()
+	go func() { w.exited <- c.process.wait() }()           // ends with the process
+	go w.read(frame.NewReader(c.conn.read, w.p.maxFrame())) // ends with the connection
 	w.loop()
 }
 
-// loop is the life of a worker whose process was started. If a function that a
-// user's OnDone has called ends the goroutine, another goes on where it stood.
+// loop sees to everything but what the worker writes, until its process has ended
+// and all that it wrote was read. If a function that a user's OnDone has called
+// ends the goroutine, another goes on where it stood.
 func (w *worker) loop() {
 	id := park.Enter(ownerHook{w.p})
 	returned := false
@@ -198,18 +202,11 @@ func (w *worker) loop() {
 			go w.loop() // ends as this one would have
 		}
 	}()
-	for {
-		w.handleBatch()
-		if w.status != nil && w.readErr != nil {
-			break
+	for !w.ended {
+		if w.await() {
+			w.ended = true // first: what follows may end the goroutine
+			w.end()
 		}
-		w.flush()
-		w.arm()
-		w.await()
-	}
-	if !w.ended {
-		w.ended = true // first: what follows may end the goroutine
-		w.end()
 	}
 	returned = true
 }
@@ -221,54 +218,104 @@ type ownerHook struct{ p *Pool }
 
 func (ownerHook) BeforePark(any) (func(), error) { return nil, nil }
 
-// await waits for something to happen, and sees to it.
-func (w *worker) await() {
-	if len(w.frame.frames) > 0 {
-		return
-	}
+// await waits for something to happen, and sees to it. It reports whether that was
+// the last; then it keeps the worker.
+func (w *worker) await() (over bool) {
+	var happened func()
 	select {
-	case w.frame = <-w.batches:
 	case <-w.kick:
-		w.lookUp()
+		happened = w.lookUp
 	case <-w.timer.C:
-		w.armed = 0
-		w.tick()
+		happened = func() { w.armed = 0; w.tick() }
 	case err := <-w.wrote:
-		w.writing = false
-		if err != nil {
-			w.broken(err)
-			return
-		}
-		w.out, w.next = w.next, w.out
+		happened = func() { w.writeEnded(err) }
 	case a := <-w.answers:
-		w.sendAnswer(a)
+		happened = func() { w.sendAnswer(a) }
 	case status := <-w.exited:
-		w.status = &status
-		w.due = deadlines{}
-		w.child.conn.stopReading(lastWords)
-		w.toState(Dying)
+		happened = func() { w.processEnded(status) }
+	}
+	w.own <- struct{}{}
+	happened()
+	if w.status != nil && w.readErr != nil {
+		return true
+	}
+	w.disown()
+	return false
+}
+
+// disown writes what the worker is to be told, and lets others have it.
+func (w *worker) disown() {
+	w.flush()
+	w.arm()
+	<-w.own
+}
+
+// attend has the worker look at what p.mu guards: here and now if nobody has it, so
+// that no other goroutine need be woken. It runs no user code and does not wait.
+func (w *worker) attend() {
+	select {
+	case w.own <- struct{}{}:
+		w.lookUp()
+		w.disown()
+	default:
+		w.wake()
 	}
 }
 
-// read is the goroutine that reads what the worker writes.
-func (w *worker) read() {
-	r := frame.NewReader(w.child.conn.read, w.p.maxFrame())
-	var frames []frame.Frame
+func (w *worker) writeEnded(err error) {
+	w.writing = false
+	if err != nil {
+		w.broken(err)
+		return
+	}
+	w.out, w.next = w.next, w.out
+}
+
+func (w *worker) processEnded(status exit) {
+	w.status = &status
+	w.due = deadlines{}
+	w.child.conn.stopReading(lastWords)
+	w.toState(Dying)
+}
+
+// read reads what the worker writes, and sees to it. If a function that a user's
+// OnDone has called ends the goroutine, another goes on where it stood.
+func (w *worker) read(r *frame.Reader) {
+	id := park.Enter(ownerHook{w.p})
+	returned := false
+	defer func() {
+		park.Leave(id)
+		if !returned {
+			go w.read(r) // ends as this one would have
+		}
+	}()
+	for w.readErr == nil { // nobody else writes it
+		if !w.handling {
+			b := w.receiveBatch(r)
+			w.own <- struct{}{}
+			w.batch, w.handling = b, true
+		}
+		w.handleBatch()
+		w.handling = false
+		w.disown()
+	}
+	w.wake() // that may have been the last
+	returned = true
+}
+
+// receiveBatch waits for frames, and takes all that are there.
+func (w *worker) receiveBatch(r *frame.Reader) (b batch) {
+	b.frames = w.batch.frames[:0]
 	for {
-		frames = frames[:0]
 		f, err := r.Next()
-		for err == nil {
-			frames = append(frames, f)
-			if !r.Buffered() {
-				break
-			}
-			f, err = r.Next()
-		}
-		w.batches <- batch{frames, err} // main takes batches until it has had an error
 		if err != nil {
-			return
+			b.err = err
+			return b
 		}
-		<-w.handled
+		b.frames = append(b.frames, f)
+		if !r.Buffered() {
+			return b
+		}
 	}
 }
 
@@ -278,12 +325,10 @@ func (p *Pool) maxFrame() int { return p.cfg.MaxPayload + 1<<20 }
 
 // handleBatch looks at what came in.
 func (w *worker) handleBatch() {
-	if w.frame.frames == nil && w.frame.err == nil {
-		return
-	}
-	for len(w.frame.frames) > 0 {
-		f := w.frame.frames[0]
-		w.frame.frames = w.frame.frames[1:] // first: what follows may end the goroutine
+	b := &w.batch
+	for b.next < len(b.frames) {
+		f := b.frames[b.next]
+		b.next++ // first: what follows may end the goroutine
 		if w.killed == killViolation {
 			continue
 		}
@@ -291,13 +336,10 @@ func (w *worker) handleBatch() {
 			w.violation(err)
 		}
 	}
-	err := w.frame.err
-	w.frame = batch{}
-	if err != nil {
-		w.readEnded(err)
+	if b.err != nil {
+		w.readEnded(b.err)
 		return
 	}
-	w.handled <- struct{}{}
 	w.refill()
 }
 
