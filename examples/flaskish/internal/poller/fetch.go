@@ -14,8 +14,8 @@ const fetchTimeout = 10 * time.Second
 
 // Fetched is what a fetch gave.
 type Fetched struct {
-	Day       ecb.Day
-	Unchanged bool // since the fetch before; Day is not set then
+	Days      []ecb.Day // the newest first, at least one unless Unchanged
+	Unchanged bool      // since the fetch before
 }
 
 // HTTPFetch returns a function that fetches url, asking conditionally once it has
@@ -57,6 +57,6 @@ func HTTPFetch(client *http.Client, url string) func(context.Context) (Fetched, 
 			return Fetched{}, fmt.Errorf("%s: rates of the future, %s", url, day.Date.Format(time.DateOnly))
 		}
 		etag, modified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
-		return Fetched{Day: days[0]}, nil
+		return Fetched{Days: days}, nil
 	}
 }

@@ -45,7 +45,7 @@ func usd(rate string, more ...string) Fetched {
 		}
 		d.Rates = append(d.Rates, ecb.Rate{Currency: c, Text: text, Value: decimal.RequireFromString(text)})
 	}
-	return Fetched{Day: d}
+	return Fetched{Days: []ecb.Day{d}}
 }
 
 // run polls s every 30 s of virtual time and hands the poller and its log to f.
@@ -239,8 +239,8 @@ func TestHTTPFetch(t *testing.T) {
 	fetch := HTTPFetch(client, srv.URL+feed.Path)
 	for i := range 3 {
 		got, err := fetch(context.Background())
-		if want := replay.Days()[i]; err != nil || !got.Day.Date.Equal(want.Date) || got.Day.Rates[0].Text != want.Rates[0].Text {
-			t.Fatalf("day %d: %v, %v", i, got.Day.Date, err)
+		if want := replay.Days()[i]; err != nil || !got.Days[0].Date.Equal(want.Date) || got.Days[0].Rates[0].Text != want.Rates[0].Text {
+			t.Fatalf("day %d: %+v, %v", i, got, err)
 		}
 	}
 	for name, f := range map[string]func(http.ResponseWriter){

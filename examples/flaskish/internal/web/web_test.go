@@ -18,20 +18,22 @@ import (
 
 	"github.com/trestle-go/trestle/examples/flaskish/internal/ecb"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/poller"
+	"github.com/trestle-go/trestle/examples/flaskish/internal/site"
+	"github.com/trestle-go/trestle/httpbridge"
 	"github.com/trestle-go/trestle/reactor"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// site is the real site over real HTTP, with a feed that a test breaks.
-type site struct {
+// testSite is the real site over real HTTP, with a feed that a test breaks.
+type testSite struct {
 	*httptest.Server
 	broken atomic.Bool
 	app    *App
 }
 
-func newSite(t *testing.T, broken bool) *site {
-	s := new(site)
+func newSite(t *testing.T, broken bool) *testSite {
+	s := new(testSite)
 	s.broken.Store(broken)
 	day := ecb.Day{Date: time.Date(2013, 1, 24, 0, 0, 0, 0, time.UTC)}
 	for _, r := range [][2]string{{"USD", "1.3349"}, {"JPY", "119.73"}, {"HUF", "395.10"}} {
@@ -44,11 +46,17 @@ func newSite(t *testing.T, broken bool) *site {
 		if s.broken.Load() {
 			return poller.Fetched{}, errors.New("broken <for the test>")
 		}
-		return poller.Fetched{Day: day}, nil
+		return poller.Fetched{Days: []ecb.Day{day}}, nil
 	}})
 	p.Start(context.Background())
-	s.app = &App{Rates: p, Every: time.Hour, Logger: log}
-	s.Server = httptest.NewServer(s.app.Handler())
+	s.app = &App{Site: &site.Site{Logger: log}, Rates: p, Every: time.Hour}
+	mux := http.NewServeMux()
+	mux.Handle("GET /assets/", s.app.Site.Assets())
+	mux.HandleFunc("GET /", s.app.Site.NotFound)
+	s.app.Register(mux)
+	s.Server = httptest.NewUnstartedServer(site.WithPolicy(mux))
+	httpbridge.EndOnShutdown(s.Config)
+	s.Start()
 	t.Cleanup(func() {
 		s.Close()
 		if err := r.Stop(context.Background()); err != nil {
@@ -63,7 +71,7 @@ func newSite(t *testing.T, broken bool) *site {
 	return s
 }
 
-func (s *site) get(t *testing.T, path string) (*http.Response, string) {
+func (s *testSite) get(t *testing.T, path string) (*http.Response, string) {
 	t.Helper()
 	resp, err := s.Client().Get(s.URL + path)
 	if err != nil {
@@ -184,7 +192,7 @@ func TestPageConvertsAndEscapes(t *testing.T) {
 	} else {
 		resp.Body.Close()
 	}
-	for _, asset := range []string{"/assets/style.css", "/assets/rates.js"} {
+	for _, asset := range []string{"/assets/base.css", "/assets/rates.css", "/assets/rates.js"} {
 		if resp, _ := s.get(t, asset); resp.StatusCode != 200 {
 			t.Errorf("%s: %d", asset, resp.StatusCode)
 		}
