@@ -12,14 +12,22 @@ type Lifetime struct {
 	component string
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
+	held      atomic.Bool
 }
 
 // NewLifetime begins the life of component, named as in its error messages:
 // "reactor rates".
 func NewLifetime(component string) *Lifetime {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &Lifetime{component, ctx, cancel}
+	return &Lifetime{component: component, ctx: ctx, cancel: cancel}
 }
+
+// Hold says that the component is not started yet and only queues work. A wait
+// for that work which is up gives [ErrNotStarted] then.
+func (l *Lifetime) Hold() { l.held.Store(true) }
+
+// Begin says that the component is started.
+func (l *Lifetime) Begin() { l.held.Store(false) }
 
 // End ends it: the ctx of all work of the component is cancelled with cause.
 func (l *Lifetime) End(cause error) { l.cancel(cause) }

@@ -81,6 +81,17 @@ func (c *core) watchedLocked() bool {
 	return false
 }
 
+// Abandon says that nobody will look at the result any more: if it fails, or has
+// failed, without anybody having looked, that is reported at once and not when
+// the result is garbage. It is for those who keep results for others.
+func (r *Result[T]) Abandon() { r.onDone(r.reportFailure) }
+
+func (c *core) reportFailure() {
+	if c.failure != nil {
+		c.failure.report()
+	}
+}
+
 func (f *failure) report() {
 	if f.seen.Swap(true) {
 		return

@@ -21,7 +21,7 @@ func (c *core) wait(timeout time.Duration) error {
 		return nil
 	}
 	if timeout <= 0 {
-		return ErrTimeout
+		return c.timeUp()
 	}
 	id := park.ID()
 	resume, err := park.Before(id, c.currentOwner())
@@ -47,7 +47,7 @@ func (c *core) wait(timeout time.Duration) error {
 	case <-w.wake:
 	case <-w.timer.C:
 		if c.remove(&w.link) {
-			err = ErrTimeout
+			err = c.timeUp()
 		} else {
 			<-w.wake // it is done: the wake-up is sent or about to be
 		}
@@ -55,6 +55,17 @@ func (c *core) wait(timeout time.Duration) error {
 	w.timer.Stop()
 	w.giveBack(id)
 	return err
+}
+
+// timeUp is the error of a wait that is up: ErrTimeout, unless it is known that
+// waiting longer would not have helped.
+func (c *core) timeUp() error {
+	if owner := c.currentOwner(); owner != nil {
+		if life := owner.Lifetime(); life != nil && life.held.Load() {
+			return notStartedError{life.component}
+		}
+	}
+	return ErrTimeout
 }
 
 func (c *core) waitContext(ctx context.Context) error {

@@ -75,6 +75,7 @@ func New(cfg Config) *Reactor {
 		errStopped: stoppedError{name},
 		done:       make(chan struct{}),
 	}
+	r.life.Hold()
 	r.live.works = make(map[aborter]struct{})
 	return r
 }
@@ -124,6 +125,7 @@ func (r *Reactor) begin() bool {
 		return false
 	}
 	r.state = running
+	r.life.Begin()
 	r.ended = make(chan struct{})
 	r.inbox.mu.Lock()
 	r.inbox.wake = make(chan struct{}, 1)

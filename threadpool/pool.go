@@ -1,7 +1,6 @@
 package threadpool
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -12,8 +11,14 @@ import (
 	"github.com/trestle-go/trestle/internal/histogram"
 )
 
-// ErrQueueFull says that as many jobs wait as Config.QueueLimit allows.
-var ErrQueueFull = errors.New("threadpool: queue is full")
+// ErrQueueFull says that as many jobs wait as Config.QueueLimit allows. It matches
+// [eventual.ErrQueueFull].
+var ErrQueueFull error = queueFullError{}
+
+type queueFullError struct{}
+
+func (queueFullError) Error() string        { return "threadpool: queue is full" }
+func (queueFullError) Is(target error) bool { return target == eventual.ErrQueueFull }
 
 // The states of a pool. They only ever go forward.
 const (
@@ -74,6 +79,7 @@ func New(cfg Config) (*Pool, error) {
 		life: eventual.NewLifetime(name), errStopped: stoppedError{name}, done: make(chan struct{}),
 		min: cfg.Min, max: cfg.Max, workers: make(map[*worker]struct{}),
 	}
+	p.life.Hold()
 	if !cfg.Stopped {
 		p.Start()
 	}
@@ -89,6 +95,7 @@ func (p *Pool) Start() {
 		return
 	}
 	p.state = running
+	p.life.Begin()
 	wake := p.growLocked()
 	p.mu.Unlock()
 	wakeAll(wake)

@@ -396,7 +396,7 @@ func TestPool_T07_FullQueueRefusesAtOnce(t *testing.T) {
 	release := hold(t, p, 1, 1)
 	a, b := threadpool.DeferToThread(context.Background(), p, one), threadpool.DeferToThread(context.Background(), p, one)
 	_, err := threadpool.DeferToThread(context.Background(), p, one).Wait(0)
-	if !errors.Is(err, threadpool.ErrQueueFull) || !strings.Contains(err.Error(), "threadpool q") {
+	if !errors.Is(err, threadpool.ErrQueueFull) || !errors.Is(err, eventual.ErrQueueFull) || !strings.Contains(err.Error(), "threadpool q") {
 		t.Errorf("%v", err)
 	}
 	if err := p.CallInThread(context.Background(), func(context.Context) {}); !errors.Is(err, threadpool.ErrQueueFull) {

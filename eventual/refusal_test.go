@@ -1,0 +1,67 @@
+package eventual_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+)
+
+// component runs work by hand.
+type component struct {
+	eventual.Promise[int]
+	life *eventual.Lifetime
+}
+
+func (c *component) Lifetime() *eventual.Lifetime { return c.life }
+func (c *component) Func() uintptr                { return 0 }
+
+func TestResult_WaitForAComponentThatIsNotStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &component{life: eventual.NewLifetime("reactor rates")}
+		c.life.Hold()
+		c.Init(context.Background(), c)
+		res := c.Result()
+		for _, timeout := range []time.Duration{0, time.Second} {
+			_, err := res.Wait(timeout)
+			if !errors.Is(err, eventual.ErrNotStarted) || !errors.Is(err, eventual.ErrTimeout) || err.Error() != "eventual: no result in time: reactor rates is not started" {
+				t.Errorf("%v: %v", timeout, err)
+			}
+			var timed interface{ Timeout() bool }
+			if !errors.As(err, &timed) || !timed.Timeout() {
+				t.Errorf("%v is no timeout", err)
+			}
+		}
+		c.life.Begin()
+		if _, err := res.Wait(time.Second); errors.Is(err, eventual.ErrNotStarted) || !errors.Is(err, eventual.ErrTimeout) {
+			t.Errorf("started: %v", err)
+		}
+		c.Run(func(context.Context) (int, error) { return 1, nil })
+		if v, err := res.Wait(0); v != 1 || err != nil {
+			t.Errorf("%v, %v", v, err)
+		}
+	})
+}
+
+func TestResult_Abandon(t *testing.T) {
+	var reported []error
+	defer eventual.OnUnhandled(func(err error) { reported = append(reported, err) })()
+
+	pending, settle := eventual.New[int](nil)
+	pending.Abandon()
+	settle(0, errBoom)
+	failed := eventual.Failed[int](errBoom)
+	failed.Abandon()
+	failed.Abandon() // once is enough
+	seen := eventual.Failed[int](errBoom)
+	_, _ = seen.Wait(0)
+	seen.Abandon()
+	eventual.Of(1).Abandon()
+
+	if len(reported) != 2 || !errors.Is(reported[0], errBoom) || !errors.Is(reported[1], errBoom) {
+		t.Errorf("%v", reported)
+	}
+}
