@@ -21,6 +21,8 @@ var names = map[string]string{
 	"ISK": "Icelandic króna",
 	"JPY": "Japanese yen",
 	"KRW": "South Korean won",
+	"LTL": "Lithuanian litas",
+	"LVL": "Latvian lats",
 	"MXN": "Mexican peso",
 	"MYR": "Malaysian ringgit",
 	"NOK": "Norwegian krone",

@@ -63,11 +63,17 @@ func (t Table) change(r ecb.Rate, date time.Time) string {
 	case date.Equal(old.Date) && r.Value.Equal(old.value):
 		return old.Change
 	}
-	percent := new(big.Rat).Quo(r.Value.Rat(), old.value.Rat())
+	return Change(old.value, r.Value)
+}
+
+// Change returns by how much to is more than from, which is above zero, in per cent
+// with its sign and two decimals: "+0.12", "0.00", "-3.40".
+func Change(from, to decimal.Decimal) string {
+	percent := new(big.Rat).Quo(to.Rat(), from.Rat())
 	percent.Sub(percent, big.NewRat(1, 1)).Mul(percent, big.NewRat(100, 1))
 	text := percent.FloatString(2)
 	switch {
-	case text == "0.00" || text == "-0.00":
+	case strings.Trim(text, "-0.") == "":
 		return "0.00"
 	case percent.Sign() > 0:
 		return "+" + text
