@@ -1,0 +1,67 @@
+package procpool
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+func socketpair() ([2]int, error) {
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+}
+
+// descriptors are those that came in and were not taken, and the room in which
+// they come.
+type descriptors struct {
+	fds []int
+	oob [64]byte // for more than one, because the kernel drops what does not fit
+}
+
+func (d *descriptors) takeFD() (fd int, ok bool) {
+	if len(d.fds) == 0 {
+		return -1, false
+	}
+	fd = d.fds[0]
+	d.fds = d.fds[1:]
+	return fd, true
+}
+
+// receive reads once, retrying only what a signal interrupted.
+func (d *descriptors) receive(fd int, b []byte) (int, error) {
+	for {
+		n, oobn, _, _, err := unix.Recvmsg(fd, b, d.oob[:], unix.MSG_CMSG_CLOEXEC)
+		if err == unix.EINTR { //nolint:errorlint // a bare errno
+			continue
+		}
+		if oobn > 0 {
+			d.keep(d.oob[:oobn])
+		}
+		return n, err
+	}
+}
+
+func (d *descriptors) keep(oob []byte) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return
+	}
+	for i := range messages {
+		if fds, err := unix.ParseUnixRights(&messages[i]); err == nil {
+			d.fds = append(d.fds, fds...)
+		}
+	}
+}
+
+// send writes once.
+func send(to int, b []byte, fd int) (int, error) {
+	for {
+		var n int
+		var err error
+		if fd < 0 {
+			n, err = unix.Write(to, b)
+		} else {
+			n, err = unix.SendmsgN(to, b, unix.UnixRights(fd), nil, 0)
+		}
+		if err != unix.EINTR { //nolint:errorlint // a bare errno
+			return n, err
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package procpool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/trestle-go/trestle/procpool"
+)
+
+func TestMain(m *testing.M) {
+	procpool.ServeIfWorker()
+	goleak.VerifyTestMain(m)
+}
+
+const soon = 60 * time.Second // longer than any machine needs
+
+// What the workers of these tests can do.
+var (
+	square = procpool.Register("square", func(_ context.Context, n int) (int, error) { return n * n, nil })
+	pid    = procpool.Register("pid", func(context.Context, struct{}) (int, error) { return os.Getpid(), nil })
+	fail   = procpool.Register("fail", func(_ context.Context, how string) (int, error) { return 0, failHow(how) })
+	exit   = procpool.Register("exit", func(_ context.Context, code int) (int, error) { os.Exit(code); return 0, nil })
+	echo   = procpool.Register("echo", func(_ context.Context, b []byte) ([]byte, error) { return b, nil })
+	size   = procpool.Register("size", func(_ context.Context, b []byte) (int, error) { return len(b), nil })
+	say    = procpool.Register("say", func(_ context.Context, s said) (struct{}, error) {
+		fmt.Fprint(os.Stdout, s.Out)
+		fmt.Fprint(os.Stderr, s.Err)
+		return struct{}{}, nil
+	})
+	environ = procpool.Register("environ", func(context.Context, struct{}) (surroundings, error) {
+		dir, err := os.Getwd()
+		return surroundings{os.Environ(), os.Args, dir}, err
+	})
+	// sleep obeys its ctx; sleepOn does not.
+	sleep = procpool.Register("sleep", func(ctx context.Context, d time.Duration) (string, error) {
+		select {
+		case <-time.After(d):
+			return "slept", nil
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	})
+	sleepOn = procpool.Register("sleepOn", func(_ context.Context, d time.Duration) (string, error) { time.Sleep(d); return "slept", nil })
+)
+
+type said struct{ Out, Err string }
+
+type surroundings struct {
+	Env, Args []string
+	Dir       string
+}
+
+type myError struct{ Code int }
+
+func (e *myError) Error() string { return fmt.Sprintf("my error %d", e.Code) }
+
+func failHow(how string) error {
+	switch how {
+	case "panic":
+		panicHere()
+	case "typed":
+		return &myError{7}
+	}
+	return errors.New(how)
+}
+
+func panicHere() { panic("at the disco") }
+
+func newPool(t testing.TB, cfg procpool.Config) *procpool.Pool {
+	t.Helper()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	p, err := procpool.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), soon)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil {
+			t.Errorf("Stop: %v", err)
+		}
+	})
+	return p
+}
+
+var bg = context.Background()
+
+// eventually waits until cond holds; it fails the test if that takes too long.
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	end := time.Now().Add(soon)
+	for !cond() {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not in %v", what, soon)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func exists(path string) bool { _, err := os.Stat(path); return err == nil }
+
+func lookPath(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("this system has no %s", name)
+	}
+	return path
+}

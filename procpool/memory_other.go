@@ -1,0 +1,19 @@
+//go:build !linux
+
+package procpool
+
+import "errors"
+
+// memory is what Linux has for large payloads; elsewhere they go through the
+// socket.
+type memory struct{ size int }
+
+var errNoMemory = errors.New("no shared memory on this system")
+
+func newMemory([]byte) (*memory, error)             { return nil, errNoMemory }
+func adoptMemory(int, uint64, int) (*memory, error) { return nil, errNoMemory }
+func (*memory) bytes() ([]byte, error)              { return nil, errNoMemory }
+func (*memory) fd() int                             { return -1 }
+func (m *memory) share() *memory                    { return m }
+func (*memory) close()                              {}
+func closeFD(int)                                   {}

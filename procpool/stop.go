@@ -1,0 +1,106 @@
+package procpool
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/funcname"
+	"github.com/trestle-go/trestle/internal/park"
+)
+
+// deathTime is how long Stop waits for workers to be gone that it has killed. The
+// kernel may take long to take a large process apart.
+const deathTime = 10 * time.Second
+
+// Stop refuses new jobs and waits until all that were accepted have run and all
+// workers have ended. When ctx is done first, jobs that wait in the queue end with
+// [eventual.ErrStopped], those that run are killed with their workers and end with
+// an error that wraps it, and Stop returns an [*eventual.StopError] that names
+// these. No process is left then. A second Stop waits for the same, as long as its
+// own ctx allows.
+//
+// Called from an OnDone of a job of the pool, Stop does not wait: it refuses new
+// jobs and returns nil.
+func (p *Pool) Stop(ctx context.Context) error {
+	if ctx == nil {
+		return p.errorf("Stop: nil ctx")
+	}
+	p.mu.Lock()
+	p.state = max(p.state, draining)
+	p.settleLocked()
+	p.mu.Unlock()
+	if h, ok := park.Current(park.ID()).(ownerHook); ok && h.p == p {
+		return nil
+	}
+	select {
+	case <-p.done:
+		return p.stopped()
+	default:
+	}
+	select {
+	case <-p.done:
+		return p.stopped()
+	case <-ctx.Done():
+		return p.giveUp()
+	}
+}
+
+// stopped ends what served the workers, once there are none.
+func (p *Pool) stopped() error {
+	p.closeOnce.Do(func() {
+		if p.starter != nil {
+			p.starter.close()
+		}
+		p.life.End(p.errStopped)
+	})
+	p.log.close()
+	return nil
+}
+
+// giveUp ends what has not ended when Stop's time is up.
+func (p *Pool) giveUp() error {
+	p.mu.Lock()
+	p.state = stopped
+	var left []task
+	for p.queue.len() > 0 {
+		left = append(left, p.queue.pop())
+	}
+	running := p.runningLocked()
+	for w := range p.workers {
+		w.quit = true
+		w.wake()
+	}
+	p.settleLocked()
+	p.mu.Unlock()
+	p.life.End(p.errStopped)
+	for _, t := range left {
+		drop(t, p.errStopped)
+	}
+	late := time.NewTimer(deathTime)
+	defer late.Stop()
+	select {
+	case <-p.done:
+		_ = p.stopped()
+	case <-late.C: // the process of a worker cannot be killed, or a function of ours goes on
+	}
+	if len(running) == 0 {
+		return nil
+	}
+	return &eventual.StopError{Component: p.component, Running: running}
+}
+
+// runningLocked lists the jobs that run, the oldest first.
+func (p *Pool) runningLocked() (jobs []eventual.Running) {
+	now := p.clock()
+	for w := range p.workers {
+		if w.current != nil {
+			jobs = append(jobs, eventual.Running{
+				Name: "job " + w.current.f.name, Age: now - w.since, Submitted: funcname.Describe(w.current.f.pc),
+			})
+		}
+	}
+	slices.SortFunc(jobs, func(a, b eventual.Running) int { return int(b.Age - a.Age) })
+	return jobs
+}

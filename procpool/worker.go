@@ -1,0 +1,360 @@
+package procpool
+
+import (
+	"errors"
+	"time"
+
+	"github.com/trestle-go/trestle/internal/frame"
+	"github.com/trestle-go/trestle/internal/park"
+)
+
+// State is what a worker is doing.
+type State uint8
+
+// The states of a worker, and how it comes from one to the next:
+//
+//	Starting  -> Idle          it said that it serves
+//	Idle      -> Busy          it was given a job
+//	Busy      -> Idle          its jobs have ended
+//	Busy      -> Canceling     its job was asked to stop
+//	Canceling -> Busy, Idle    the job has ended within Grace
+//	Idle      -> Recycling     it was told to exit: it has run RecycleAfter jobs, holds more
+//	                           than MaxRSS, was idle too long, or is not needed any more
+//	any       -> Dying         it was killed, or found to have ended
+//	Recycling, Dying -> Gone   its process has ended and everything that it wrote was read
+//
+// From Recycling on it counts as gone already for Max: another may take its place.
+const (
+	Starting State = iota
+	Idle
+	Busy
+	Canceling
+	Recycling
+	Dying
+	Gone
+)
+
+func (s State) String() string {
+	return [...]string{"starting", "idle", "busy", "canceling", "recycling", "dying", "gone"}[s]
+}
+
+// How far a worker may be given jobs ahead, and when. A job that was sent has not
+// begun before the result of the one before it was written, and results that a
+// worker has written can be read after its death: so of several jobs that a dead
+// worker had, the first may have begun and the others have not, and can be given to
+// another worker without running anything twice.
+//
+// Jobs are only sent ahead while they are short, so that none waits behind a long
+// one for more than patience: then it is called back.
+const (
+	maxAhead = 16
+	short    = 200 * time.Microsecond
+	patience = 2 * time.Millisecond
+)
+
+// lastWords is how long a worker that has ended is listened to for what others,
+// which it left behind, may keep open, and how long one that has closed its
+// connection has to end.
+const lastWords = time.Second
+
+// worker is one worker process, as the pool has it. One goroutine, main, owns it.
+type worker struct {
+	// Immutable after newWorker.
+	p       *Pool
+	id      int
+	kick    chan struct{} // one slot: look at what p.mu guards
+	batches chan batch    // from the reading goroutine
+	handled chan struct{} // back to it: it may read on
+	exited  chan exit     // one slot, from the waiting goroutine
+	wrote   chan error    // one slot, from the writing goroutine
+	answers chan answer   // from functions of the pool's process that it called
+	over    chan struct{} // closed when nobody takes answers any more
+
+	// Guarded by p.mu.
+	state   State
+	pid     int
+	current *jobCore // the job that runs
+	since   time.Duration
+	jobs    uint64 // that ended here
+	quit    bool   // it is to be killed: the pool waits no longer
+	parked  bool   // it is in p.idle
+	spent   bool   // it is to be recycled
+
+	// Owned by main, after which the process is there.
+	child  child
+	codecs codecs
+	sent   sentTypes
+	shares bool // shared memory can be sent
+	output *output
+
+	out, next outbox // next is filled while out is written by another goroutine
+	writing   bool
+
+	line  []task // that were sent, the first of which runs
+	begun time.Duration
+	pace  time.Duration // how long jobs take, roughly
+	frame batch         // what came in and was not looked at
+	oom   uint64        // what the counter showed at the start
+
+	greeted  bool // it said hello
+	serves   bool // it said that it is ready
+	retired  bool // it was told to exit
+	due      deadlines
+	timer    *time.Timer
+	armed    time.Duration // when timer strikes; 0: never
+	killed   killReason
+	detail   string // of a violation
+	startErr error  // why it does not serve
+	readErr  error  // how reading ended
+	status   *exit  // how the process ended
+}
+
+// batch is what was read in one go.
+type batch struct {
+	frames []frame.Frame
+	err    error
+}
+
+// deadlines are the times at which a worker looks up; 0: never.
+type deadlines struct {
+	serve time.Duration // it must serve
+	stop  time.Duration // its job's time is up
+	kill  time.Duration // what was asked of it must have happened
+	back  time.Duration // jobs behind the first are called back
+	idle  time.Duration // it was idle too long
+	exit  time.Duration // it must have ended by itself, having closed its connection
+}
+
+// killReason is why the pool killed a worker.
+type killReason uint8
+
+const (
+	killNot killReason = iota
+	killStart
+	killJob       // its job did not stop
+	killViolation // it broke the protocol
+	killClosed    // it closed its connection
+	killStop      // the pool stops
+	killLate      // it was told to exit and did not
+)
+
+func newWorker(p *Pool, id int) *worker {
+	return &worker{
+		p: p, id: id,
+		kick: make(chan struct{}, 1), batches: make(chan batch), handled: make(chan struct{}, 1),
+		exited: make(chan exit, 1), wrote: make(chan error, 1),
+		answers: make(chan answer), over: make(chan struct{}),
+		codecs: codecs{codec: p.codec, limit: p.cfg.MaxPayload},
+		sent:   sentTypes{}, pace: 10 * time.Millisecond,
+	}
+}
+
+// wake has main look at what p.mu guards.
+func (w *worker) wake() {
+	select {
+	case w.kick <- struct{}{}:
+	default:
+	}
+}
+
+func (w *worker) setLocked(s State) {
+	if w.state < s || w.state < Recycling {
+		w.state = s
+	}
+}
+
+// main starts the process and sees to it until it has ended.
+func (w *worker) main() {
+	c, err := w.p.startChild(w)
+	if err != nil {
+		w.startErr = err
+		w.p.startFailed(w, err)
+		w.p.gone(w, nil)
+		return
+	}
+	w.child = c
+	w.oom = w.p.oom.read()
+	w.p.mu.Lock()
+	w.pid = c.process.pid()
+	w.p.mu.Unlock()
+	w.output = w.p.log.follow(w.id, c)
+	go func() { w.exited <- c.process.wait() }() // ends with the process
+	go w.read()                                  // ends with the connection
+	w.timer = time.NewTimer(time.Hour)
+	w.due.serve = w.p.clock() + w.p.cfg.StartTimeout
+	w.loop()
+}
+
+// loop is the life of a worker whose process was started. If a function that a
+// user's OnDone has called ends the goroutine, another goes on where it stood.
+func (w *worker) loop() {
+	id := park.Enter(ownerHook{w.p})
+	returned := false
+	defer func() {
+		park.Leave(id)
+		if !returned {
+			go w.loop() // ends as this one would have
+		}
+	}()
+	for w.status == nil || w.readErr == nil {
+		w.handleBatch()
+		w.flush()
+		w.arm()
+		w.await()
+	}
+	w.end()
+	returned = true
+}
+
+// ownerHook marks the goroutines that own workers. They may wait, but a Stop on
+// one, called from a result's OnDone, must not wait for its own goroutine.
+type ownerHook struct{ p *Pool }
+
+func (ownerHook) BeforePark(any) (func(), error) { return nil, nil }
+
+// await waits for something to happen, and sees to it.
+func (w *worker) await() {
+	if len(w.frame.frames) > 0 {
+		return
+	}
+	select {
+	case w.frame = <-w.batches:
+	case <-w.kick:
+		w.lookUp()
+	case <-w.timer.C:
+		w.armed = 0
+		w.tick()
+	case err := <-w.wrote:
+		w.writing = false
+		if err != nil {
+			w.broken(err)
+			return
+		}
+		w.out, w.next = w.next, w.out
+	case a := <-w.answers:
+		w.sendAnswer(a)
+	case status := <-w.exited:
+		w.status = &status
+		w.due = deadlines{}
+		w.child.conn.stopReading(lastWords)
+		w.toState(Dying)
+	}
+}
+
+// read is the goroutine that reads what the worker writes.
+func (w *worker) read() {
+	r := frame.NewReader(w.child.conn.read, w.p.maxFrame())
+	var frames []frame.Frame
+	for {
+		frames = frames[:0]
+		f, err := r.Next()
+		for err == nil {
+			frames = append(frames, f)
+			if !r.Buffered() {
+				break
+			}
+			f, err = r.Next()
+		}
+		w.batches <- batch{frames, err} // main takes batches until it has had an error
+		if err != nil {
+			return
+		}
+		<-w.handled
+	}
+}
+
+// maxFrame is how long a frame's payload may be: a value with its gob definitions
+// and a name, or the report of a failure.
+func (p *Pool) maxFrame() int { return p.cfg.MaxPayload + 1<<20 }
+
+// handleBatch looks at what came in.
+func (w *worker) handleBatch() {
+	if w.frame.frames == nil && w.frame.err == nil {
+		return
+	}
+	for len(w.frame.frames) > 0 {
+		f := w.frame.frames[0]
+		w.frame.frames = w.frame.frames[1:] // first: what follows may end the goroutine
+		if w.killed == killViolation {
+			continue
+		}
+		if err := w.handle(f); err != nil {
+			w.violation(err)
+		}
+	}
+	err := w.frame.err
+	w.frame = batch{}
+	if err != nil {
+		w.readEnded(err)
+		return
+	}
+	w.handled <- struct{}{}
+	w.refill()
+}
+
+// readEnded: nothing more will come.
+func (w *worker) readEnded(err error) {
+	w.readErr = err
+	var bad *frame.Error
+	switch {
+	case w.status != nil || w.killed != killNot:
+	case errors.As(err, &bad):
+		w.violation(err)
+	case w.stateIs(Recycling):
+	default:
+		// Usually because it has ended, which is about to be known.
+		w.due.exit = w.p.clock() + lastWords
+		w.toState(Dying)
+	}
+}
+
+// broken: what is written does not arrive any more. Reading will tell why.
+func (w *worker) broken(error) {
+	w.out.reset()
+	w.next.reset()
+	if w.due.exit == 0 && w.status == nil {
+		w.due.exit = w.p.clock() + lastWords
+	}
+}
+
+// violation ends a worker that cannot be understood.
+func (w *worker) violation(err error) {
+	if w.killed == killNot {
+		w.detail = err.Error()
+	}
+	w.kill(killViolation)
+}
+
+// kill ends the process and what it has started.
+func (w *worker) kill(why killReason) {
+	if w.killed == killNot {
+		w.killed = why
+	}
+	w.toState(Dying)
+	sig := w.p.cfg.KillSignal
+	if w.due.kill != 0 || why != killJob { // asked before, or nothing to be gentle about
+		sig = sigKill
+	}
+	w.due = deadlines{}
+	if sig != sigKill {
+		w.due.kill = w.p.clock() + max(w.p.cfg.Grace, time.Millisecond)
+	}
+	w.child.process.kill(sig)
+}
+
+func (w *worker) toState(s State) {
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	if s >= Recycling {
+		w.p.leaveLocked(w, s)
+		w.p.growLocked()
+		return
+	}
+	w.setLocked(s)
+}
+
+func (w *worker) stateIs(s State) bool {
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	return w.state == s
+}

@@ -1,0 +1,302 @@
+package procpool
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/trestle-go/trestle/internal/frame"
+)
+
+// refill takes jobs for the worker if it has room, and lets it go idle or end if
+// there is nothing to do.
+func (w *worker) refill() {
+	if !w.serves {
+		return
+	}
+	for {
+		taken, retire := w.take()
+		for _, t := range taken {
+			w.sendJob(t)
+		}
+		if retire {
+			w.retire()
+			return
+		}
+		if len(w.line) > 0 || len(taken) == 0 {
+			return
+		} // else all that was taken has ended already
+	}
+}
+
+// take takes jobs out of the queue, or notes that the worker is idle.
+func (w *worker) take() (taken []task, retire bool) {
+	p := w.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.state == Starting || w.state >= Recycling {
+		return nil, false
+	}
+	p.unparkLocked(w)
+	spent := w.spentLocked()
+	if !spent {
+		taken = w.takeLocked()
+	}
+	if len(taken) > 0 || len(w.line) > 0 {
+		if w.state == Idle {
+			w.state = Busy
+		}
+		return taken, false
+	}
+	w.current, w.since = nil, p.clock()
+	if spent || p.servingLocked() > p.max || p.state >= draining {
+		return nil, true
+	}
+	w.state = Idle
+	p.parkLocked(w)
+	w.due.idle = 0
+	if p.servingLocked() > p.min {
+		w.due.idle = w.since + p.cfg.IdleTimeout
+	}
+	return nil, false
+}
+
+// takeLocked takes as many jobs as the worker may have ahead.
+func (w *worker) takeLocked() (taken []task) {
+	p := w.p
+	if p.state == stopped || w.state == Canceling || p.servingLocked() > p.max {
+		return nil
+	}
+	room := 1
+	if w.pace < short {
+		room = min(maxAhead, p.queue.len()/max(p.servingLocked(), 1)+1)
+	}
+	if p.cfg.RecycleAfter > 0 {
+		room = min(room, p.cfg.RecycleAfter-int(w.jobs))
+	}
+	for len(w.line)+len(taken) < room && p.queue.len() > 0 {
+		t := p.queue.pop()
+		t.core().worker = w
+		taken = append(taken, t)
+	}
+	return taken
+}
+
+// spentLocked reports whether the worker has run as many jobs as it may,
+// or has grown too large.
+func (w *worker) spentLocked() bool {
+	return w.spent || w.p.cfg.RecycleAfter > 0 && w.jobs >= uint64(w.p.cfg.RecycleAfter)
+}
+
+// sendJob sends a job, unless it has ended in the queue.
+func (w *worker) sendJob(t task) {
+	j := t.core()
+	if !t.begin() {
+		w.p.forget(j)
+		j.release()
+		return
+	}
+	p := w.p
+	j.asked, j.recalled = stopNot, false
+	var limit time.Duration // that the job has, as far as it is known yet
+	if now := p.clock(); p.cfg.JobTimeout > 0 || !j.deadline.IsZero() {
+		limit = max(w.timeLimit(j, now)-now, time.Microsecond)
+	}
+	w.put(frame.Job, j.id, j.f.name, limit, j.in)
+	w.line = append(w.line, t)
+	if len(w.line) == 1 {
+		w.first()
+	}
+}
+
+// forget notes that no worker has j.
+func (p *Pool) forget(j *jobCore) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	j.worker = nil
+}
+
+// timeLimit is until when a job that begins now may run; 0: for ever.
+func (w *worker) timeLimit(j *jobCore, now time.Duration) (limit time.Duration) {
+	if w.p.cfg.JobTimeout > 0 {
+		limit = now + w.p.cfg.JobTimeout
+	}
+	if !j.deadline.IsZero() {
+		if at := now + time.Until(j.deadline); limit == 0 || at < limit {
+			limit = at
+		}
+	}
+	return limit
+}
+
+// first sees to the job that has become the first in line.
+func (w *worker) first() {
+	j := w.line[0].core()
+	now := w.p.clock()
+	w.begun, j.begun = now, now
+	w.p.waitTimes.Record(now - j.submitted)
+	w.due.stop, w.due.kill, w.due.idle, w.due.back = w.timeLimit(j, now), 0, 0, 0
+	p := w.p
+	p.mu.Lock()
+	w.current, w.since = j, now
+	if w.state == Canceling || w.state == Idle {
+		w.state = Busy
+	}
+	ask := j.ask
+	p.mu.Unlock()
+	if ask != stopNot {
+		w.stopFirst(ask)
+	}
+}
+
+// stopFirst asks the job that runs to stop, once. Grace begins.
+func (w *worker) stopFirst(why stopAsk) {
+	j := w.line[0].core()
+	if j.asked != stopNot {
+		return
+	}
+	j.asked = why
+	w.due.stop = 0
+	grace := w.p.cfg.Grace
+	if grace < 0 {
+		w.kill(killJob)
+		return
+	}
+	var flags uint8
+	if why == stopTimeUp {
+		flags = frame.Deadline
+	}
+	w.putFrame(frame.Cancel, flags, j.id, nil)
+	w.due.kill = w.p.clock() + grace
+	w.toState(Canceling)
+}
+
+// lookUp sees to what p.mu guards: jobs that are to stop, and a pool that does.
+func (w *worker) lookUp() {
+	p := w.p
+	p.mu.Lock()
+	quit, serving := w.quit, w.state < Recycling
+	abandon := w.state == Starting && p.state >= draining && p.queue.len() == 0
+	var stop stopAsk
+	var back []*jobCore
+	for i, t := range w.line {
+		j := t.core()
+		switch {
+		case j.ask == stopNot:
+		case i == 0:
+			stop = j.ask
+		case !j.recalled:
+			back = append(back, j)
+		}
+	}
+	p.mu.Unlock()
+	switch {
+	case quit:
+		w.stopNow()
+		return
+	case abandon:
+		w.kill(killStop)
+		return
+	case !serving:
+		return
+	}
+	if stop != stopNot {
+		w.stopFirst(stop)
+	}
+	for _, j := range back {
+		w.recall(j)
+	}
+	w.refill()
+}
+
+// stopNow kills the worker of a pool that waits no longer.
+func (w *worker) stopNow() {
+	if len(w.line) > 0 && w.line[0].core().asked == stopNot {
+		w.line[0].core().asked = stopPool
+	}
+	if w.killed == killNot || w.due.kill != 0 {
+		w.kill(killStop)
+	}
+}
+
+// recall asks for a job back that was sent ahead.
+func (w *worker) recall(j *jobCore) {
+	j.recalled = true
+	w.putFrame(frame.Recall, 0, j.id, nil)
+}
+
+// retire tells an idle worker to exit.
+func (w *worker) retire() {
+	w.retired = true
+	w.toState(Recycling)
+	w.putFrame(frame.Retire, 0, 0, nil)
+	w.due = deadlines{kill: w.p.clock() + max(w.p.cfg.Grace, time.Second)}
+}
+
+// tick sees to the deadlines that have passed.
+func (w *worker) tick() {
+	now := w.p.clock()
+	passed := func(at time.Duration) bool { return at != 0 && at <= now }
+	switch {
+	case passed(w.due.serve):
+		w.startErr = fmt.Errorf("it did not say that it serves within %v; a program that is started as a worker must call procpool.ServeIfWorker first in main, or in TestMain", w.p.cfg.StartTimeout)
+		w.kill(killStart)
+	case passed(w.due.exit):
+		w.kill(killClosed)
+	case passed(w.due.kill):
+		switch {
+		case w.stateIs(Recycling):
+			w.kill(killLate)
+		default:
+			w.due.kill = 0
+			if w.killed != killNot { // the gentle signal did not help
+				w.due.kill = now
+			}
+			w.kill(killJob)
+		}
+	case passed(w.due.stop):
+		w.stopFirst(stopTimeUp)
+	case passed(w.due.back):
+		w.due.back = 0
+		for _, t := range w.line[1:] {
+			if j := t.core(); !j.recalled {
+				w.recall(j)
+			}
+		}
+	case passed(w.due.idle):
+		w.due.idle = 0
+		if w.surplus() {
+			w.retire()
+		}
+	}
+}
+
+// surplus takes the worker out of the idle if it is above Min.
+func (w *worker) surplus() bool {
+	p := w.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !w.parked || p.servingLocked() <= p.min { // not parked: somebody is waking it
+		return false
+	}
+	p.unparkLocked(w)
+	return true
+}
+
+// arm sets the timer to the first of the deadlines. One that strikes too early
+// costs less than setting it anew for each job.
+func (w *worker) arm() {
+	if len(w.line) > 1 && w.due.back == 0 && !w.line[len(w.line)-1].core().recalled {
+		w.due.back = w.begun + patience
+	}
+	first := time.Duration(0)
+	for _, at := range [...]time.Duration{w.due.serve, w.due.stop, w.due.kill, w.due.back, w.due.idle, w.due.exit} {
+		if at != 0 && (first == 0 || at < first) {
+			first = at
+		}
+	}
+	if first == 0 || w.armed != 0 && w.armed <= first {
+		return
+	}
+	w.armed = first
+	w.timer.Reset(max(first-w.p.clock(), 0))
+}
