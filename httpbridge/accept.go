@@ -59,46 +59,52 @@ func (es encoders) choose(accept []string) *Encoder {
 	if len(accept) == 0 || len(accept) == 1 && (accept[0] == "*/*" || accept[0] == "") {
 		return &es[0].Encoder
 	}
-	var ranges [maxItems]mediaRange
-	n := 0
+	var few [4]match
+	matches := few[:]
+	if len(es) > len(few) {
+		matches = make([]match, len(es))
+	}
+	sensible := false
 	for item := range items(accept) {
-		if r, ok := parseMediaRange(item); ok {
-			ranges[n] = r
-			n++
+		r, ok := parseMediaRange(item)
+		if !ok {
+			continue
+		}
+		sensible = true
+		for i := range es {
+			matches[i].consider(r, &es[i])
 		}
 	}
-	if n == 0 { // it says nothing that makes sense
+	if !sensible {
 		return &es[0].Encoder
 	}
 	var best *Encoder
 	bestQ := 0
 	for i := range es {
-		if q := es[i].quality(ranges[:n]); q > bestQ {
+		if q := matches[i].q; q > bestQ {
 			best, bestQ = &es[i].Encoder, q
 		}
 	}
 	return best
 }
 
-// quality is that of the most specific range that has e in it; 0 if none has.
-func (e *encoderType) quality(ranges []mediaRange) (q int) {
-	specific := 0
-	for _, r := range ranges {
-		s := 0
-		switch {
-		case r.kind == "*":
-			s = 1
-		case !strings.EqualFold(r.kind, e.kind):
-		case r.subtype == "*":
-			s = 2
-		case strings.EqualFold(r.subtype, e.subtype):
-			s = 3
-		}
-		if s > specific || s > 0 && s == specific && r.q > q {
-			specific, q = s, r.q
-		}
+// match is the most specific range that an encoder's type is in; none at first.
+type match struct{ specific, q int }
+
+func (m *match) consider(r mediaRange, e *encoderType) {
+	s := 0
+	switch {
+	case r.kind == "*":
+		s = 1
+	case !strings.EqualFold(r.kind, e.kind):
+	case r.subtype == "*":
+		s = 2
+	case strings.EqualFold(r.subtype, e.subtype):
+		s = 3
 	}
-	return q
+	if s > m.specific || s > 0 && s == m.specific && r.q > m.q {
+		m.specific, m.q = s, r.q
+	}
 }
 
 // mediaRange is an item of an Accept header. q is in thousandths.

@@ -105,13 +105,14 @@ func (x *exchange) giveUp(res work, err error) {
 }
 
 // drop ends work that nobody waits for any more.
-func (x *exchange) drop(res eventual.Pending) {
+func (x *exchange) drop(res work) {
 	if x.ticket != nil {
 		res.OnDone(x.ticket.giveBack)
 		x.ticket = nil
 	}
 	if !x.Detached {
 		res.Cancel()
+		_, _, _ = res.peek() // if it has just failed, with the client's ctx perhaps, that is nobody's concern
 	}
 	x.cancel = nil
 }

@@ -7,6 +7,11 @@ import (
 
 // ended is called when the work of e has ended.
 func (s *Resources) ended(e *resource) {
+	s.finish(e)
+	e.tracker.change()
+}
+
+func (s *Resources) finish(e *resource) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.state != statePending { // it counted on because the work did
@@ -46,6 +51,7 @@ func (s *Resources) pastLocked(e *resource, now time.Time, why string) (w work) 
 	w, e.work = e.work, nil
 	e.state, e.until, e.why = statePast, now.Add(s.cfg.TTL), why
 	e.place = s.past.PushBack(e)
+	e.tracker.change() // a lock of its own, under which nothing happens
 	return w
 }
 

@@ -20,13 +20,13 @@ type ClientLimit struct {
 	// network of 64 bits being one client. Behind a proxy that is the proxy's.
 	Key func(*http.Request) string
 
-	mu     sync.Mutex     // guards active; nothing is called under it
-	active map[string]int // by key; those with none are not there
+	once  sync.Once
+	seats seats
 }
 
 const defaultClientMax = 16
 
-// enter counts r; leave, which may be nil, is to be called once when r is over.
+// enter counts r; leave, which may be nil, is to be called once r is over.
 func (l *ClientLimit) enter(r *http.Request) (leave func(), err error) {
 	if l == nil {
 		return nil, nil
@@ -35,34 +35,28 @@ func (l *ClientLimit) enter(r *http.Request) (leave func(), err error) {
 	if key == "" {
 		return nil, nil
 	}
-	limit := l.Max
-	if limit <= 0 {
-		limit = defaultClientMax
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.active[key] >= limit {
+	l.once.Do(func() {
+		if l.seats.mostPerOwner = l.Max; l.Max <= 0 {
+			l.seats.mostPerOwner = defaultClientMax
+		}
+	})
+	leave, full := l.seats.take(key)
+	if full != nil {
 		return nil, ErrClientLimit
 	}
-	if l.active == nil {
-		l.active = make(map[string]int)
-	}
-	l.active[key]++
-	return func() { l.leave(key) }, nil
-}
-
-func (l *ClientLimit) leave(key string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.active[key]--; l.active[key] <= 0 {
-		delete(l.active, key)
-	}
+	return leave, nil
 }
 
 func (l *ClientLimit) key(r *http.Request) string {
 	if l.Key != nil {
 		return l.Key(r)
 	}
+	return clientAddress(r)
+}
+
+// clientAddress is the address that r comes from. All of an IPv6 network of 64
+// bits counts as one, because a client has one to itself.
+func clientAddress(r *http.Request) string {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

@@ -3,8 +3,6 @@ package httpbridge
 import (
 	"context"
 	"sync"
-
-	"github.com/trestle-go/trestle/eventual"
 )
 
 // Progress is how far work has come, by its own account.
@@ -52,33 +50,64 @@ type reporter interface {
 	reportFrom(func() Progress)
 }
 
-// tracker keeps the latest progress of one piece of work.
+// tracker keeps the latest progress of one piece of work, and tells those who
+// follow it when to look again.
 type tracker struct {
-	pushed eventual.Latest[Progress]
-	mu     sync.Mutex // guards what follows; nothing is called under it
-	from   func() Progress
+	mu       sync.Mutex // guards what follows; nothing is called under it
+	latest   Progress
+	reported bool
+	source   func() Progress // asked instead of latest; may be nil
+	changed  chan struct{}   // closed by the next change; nil until asked for
 }
 
-func (t *tracker) report(p Progress) { t.pushed.Set(p) }
+func (t *tracker) report(p Progress) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.latest, t.reported = p, true
+	t.changeLocked()
+}
 
 func (t *tracker) reportFrom(f func() Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.from = f
+	t.source, t.reported = f, true
+	t.changeLocked()
 }
 
-// source returns the function that progress is asked of, if there is one.
-func (t *tracker) source() func() Progress {
+// change has those who follow look again, because something else has changed.
+func (t *tracker) change() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.from
+	t.changeLocked()
 }
 
-// load returns the latest progress, if any was ever reported.
-func (t *tracker) load() (Progress, bool) {
-	if f := t.source(); f != nil {
-		return f(), true
+func (t *tracker) changeLocked() {
+	if t.changed != nil {
+		close(t.changed)
+		t.changed = nil
 	}
-	p, _, ok := t.pushed.Load()
-	return p, ok
+}
+
+// next returns a channel that is closed by the next change. What changes after the
+// call is not missed.
+func (t *tracker) next() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.changed == nil {
+		t.changed = make(chan struct{})
+	}
+	return t.changed
+}
+
+// load returns the latest progress, if any was ever reported. It asks the source,
+// if there is one, which does not tell of its changes.
+func (t *tracker) load() (p Progress, asked, ok bool) {
+	t.mu.Lock()
+	p, ok = t.latest, t.reported
+	source := t.source
+	t.mu.Unlock()
+	if source != nil {
+		return source(), true, ok
+	}
+	return p, false, ok
 }

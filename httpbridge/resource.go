@@ -3,6 +3,7 @@ package httpbridge
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -44,26 +45,35 @@ type status struct {
 	Events   string   `json:"events"`
 }
 
-func (s *Resources) statusOf(e *resource) status {
-	doc := status{ID: e.id, State: "pending", Location: s.cfg.Path + e.id, Events: s.cfg.Path + e.id + "/events"}
-	if p, ok := e.tracker.load(); ok {
+// statusOf returns the status of e, and whether the work was asked for it and so
+// will not tell when it changes.
+func (s *Resources) statusOf(e *resource) (doc status, asked bool) {
+	doc = status{ID: e.id, State: "pending", Location: s.cfg.Path + e.id, Events: s.cfg.Path + e.id + "/events"}
+	p, asked, ok := e.tracker.load()
+	if ok {
 		doc.State, doc.Message, doc.Data = "running", p.Message, p.Data
 		if percent, ok := p.Percent(); ok {
 			doc.Percent = &percent
 		}
 	}
-	return doc
+	return doc, asked
+}
+
+// encodeStatus leaves out what the work added if that cannot be encoded.
+func (s *Resources) encodeStatus(doc status) []byte {
+	body, err := json.Marshal(doc)
+	if err != nil {
+		s.route.logger().Error("httpbridge: progress cannot be encoded", "type", fmt.Sprintf("%T", doc.Data), "error", err)
+		doc.Data = nil
+		body, _ = json.Marshal(doc)
+	}
+	return body
 }
 
 // sendStatus sends 202 with how far the work is.
 func (s *Resources) sendStatus(w http.ResponseWriter, r *http.Request, e *resource) {
-	doc := s.statusOf(e)
-	body, err := json.Marshal(doc)
-	if err != nil { // it is the user's data that cannot be encoded
-		s.route.logger().ErrorContext(r.Context(), "httpbridge: progress cannot be encoded", "error", err)
-		doc.Data = nil
-		body, _ = json.Marshal(doc)
-	}
+	doc, _ := s.statusOf(e)
+	body := s.encodeStatus(doc)
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Retry-After", wholeSeconds(s.cfg.RetryAfter))
@@ -157,6 +167,7 @@ func (s *Resources) serveOutcome(x *exchange, f found) {
 		ctx, cancel := context.WithCancel(x.r.Context())
 		defer cancel()
 		defer context.AfterFunc(s.life, cancel)()
+		defer context.AfterFunc(shutdownOf(ctx), cancel)()
 		f.work.wait(ctx, patience)
 	}
 	v, err, ok := f.work.peek()

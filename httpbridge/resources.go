@@ -36,6 +36,9 @@ type ResourcesConfig struct {
 	MaxWait time.Duration
 	// RetryAfter is what clients are told to wait before they ask again. Zero: 1 s.
 	RetryAfter time.Duration
+	// Events says how {id}/events is served; its Event, View, Overflow and History
+	// do not matter. Zero Owner: that of above, if there is one.
+	Events EventsConfig
 	// ServeProblem sends problems such as 404. Zero: Problem.ServeHTTP. Failures of
 	// the work are sent by the Handler it came from.
 	ServeProblem func(w http.ResponseWriter, r *http.Request, p *Problem)
@@ -76,6 +79,12 @@ func (cfg ResourcesConfig) withDefaults() (ResourcesConfig, error) {
 			*f.value = f.zero
 		}
 	}
+	if cfg.Events.Owner == nil {
+		cfg.Events.Owner = cfg.Owner
+	}
+	if cfg.Events.Logger == nil {
+		cfg.Events.Logger = cfg.Logger
+	}
 	return cfg, nil
 }
 
@@ -100,10 +109,11 @@ func (cfg ResourcesConfig) withDefaults() (ResourcesConfig, error) {
 // Whoever has Resources ends them with Close.
 type Resources struct {
 	// Immutable after NewResources.
-	cfg   ResourcesConfig
-	route *route          // sends problems that are not the work's
-	life  context.Context // ends with Close
-	end   context.CancelFunc
+	cfg    ResourcesConfig
+	route  *route // sends problems that are not the work's
+	events *eventServer
+	life   context.Context // ends with Close
+	end    context.CancelFunc
 
 	mu       sync.Mutex // guards what follows and the state of each resource; nothing is called under it
 	byID     map[string]*resource
@@ -130,6 +140,7 @@ func NewResources(cfg ResourcesConfig) (*Resources, error) {
 	}
 	s := &Resources{cfg: cfg, byID: make(map[string]*resource), owners: make(map[string]*owner)}
 	s.route = newRoute(HandlerConfig{ServeProblem: cfg.ServeProblem, Logger: cfg.Logger})
+	s.events = newEventServer(cfg.Events)
 	s.life, s.end = context.WithCancel(context.Background())
 	return s, nil
 }

@@ -1,7 +1,6 @@
 package httpbridge
 
 import (
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -54,9 +53,5 @@ func ownerOf(owner func(*http.Request) string, r *http.Request) string {
 	if owner != nil {
 		return owner(r)
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
+	return clientAddress(r)
 }
