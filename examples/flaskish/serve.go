@@ -21,14 +21,14 @@ func listen(addr string) (net.Listener, error) {
 	return l, err
 }
 
-// serve answers requests until ctx is done, ends the streams, and lets the other
-// requests in progress finish.
-func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+// serve answers requests until ctx is done. Then it ends the streams, has leave end
+// what other requests may be waiting for, and lets them finish.
+func serve(ctx context.Context, l net.Listener, h http.Handler, leave func(), log *slog.Logger) error {
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      20 * time.Second,
+		WriteTimeout:      40 * time.Second, // a client may wait for a job for 30 s,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    1 << 16,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -43,6 +43,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 	case <-ctx.Done():
 	}
 	log.Info("shutting down")
+	leave()
 	grace, cancel := context.WithTimeout(context.Background(), requestGrace)
 	defer cancel()
 	if err := srv.Shutdown(grace); err != nil {

@@ -20,7 +20,7 @@ type feedSource struct {
 
 // openFeed returns what to poll, and the server of this program that stands in for
 // the ECB's: it is polled when there is no URL, and has the history anyway.
-func openFeed(rawURL string) (src feedSource, stop func(), err error) {
+func openFeed(rawURL string, drip time.Duration) (src feedSource, stop func(), err error) {
 	if rawURL != "" {
 		u, err := url.Parse(rawURL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -32,6 +32,7 @@ func openFeed(rawURL string) (src feedSource, stop func(), err error) {
 	if err != nil {
 		return src, nil, err
 	}
+	replay.Drip = drip
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return src, nil, fmt.Errorf("embedded feed: %w", err)

@@ -10,23 +10,45 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// pages are all of them, with what is to be waited for before a look at one.
-var pages = []struct{ name, path, ready string }{
-	{"rates", "/", "document.querySelector('#plot canvas') && document.querySelectorAll('.up, .down').length > 20"},
+// pages are all of them, with what is done on each to give it something to show.
+var pages = []struct {
+	name, path string
+	prepare    func(b *tab)
+}{
+	{"rates", "/", func(b *tab) {
+		b.await("document.querySelector('#plot canvas') && document.querySelectorAll('.up, .down').length > 20")
+	}},
+	{"chat", "/chat", func(b *tab) {
+		b.say("Ada", "Has anybody seen where the franc is going?")
+		b.say("Ada", "It has not moved for weeks.")
+		b.await("document.querySelectorAll('#log li').length === 2")
+	}},
+	{"jobs", "/jobs", func(b *tab) {
+		b.order("mandelbrot", "process", 1, "one")
+		b.await("document.querySelector('.job[data-state=done] .outcome img')?.naturalWidth > 0")
+		b.order("montecarlo", "thread", 1, "one")
+		b.await("document.querySelectorAll('.job[data-state=done] .outcome:not([hidden])').length === 2")
+		b.order("montecarlo", "process", 1, "crash")
+		b.await("document.querySelector('.job[data-state=failed]')")
+		b.order("mandelbrot", "process", 10, "all")
+		b.await("document.querySelectorAll('.job[data-state=running]').length === 3")
+	}},
+	{"download", "/download", func(b *tab) { b.await("document.querySelectorAll('.line').length > 20") }},
+	{"status", "/status", func(b *tab) { b.await("document.querySelector('#lag canvas')") }},
 }
 
 // TestLook looks at every page in each size and theme: nothing is wider than the
 // screen, and the theme is what was asked for. With LOOK set to a directory the
 // pictures are kept there.
 func TestLook(t *testing.T) {
-	p := start(t, "-every", "1s")
+	p := start(t, "-every", "1s", "-drip", "200ms")
 	sizes := []struct {
 		name          string
 		width, height int64
 	}{{"desktop", 1280, 800}, {"phone", 390, 844}}
 	for _, page := range pages {
 		b := open(t, p.url+page.path)
-		b.await(page.ready)
+		page.prepare(b)
 		for _, size := range sizes {
 			b.do(chromedp.EmulateViewport(size.width, size.height))
 			for _, theme := range []string{"light", "dark"} {

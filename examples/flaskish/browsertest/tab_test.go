@@ -115,13 +115,23 @@ func get[T any](b *tab, expression string) T {
 	return v
 }
 
-// await waits until the JavaScript expression is true.
+// await waits until the JavaScript expression is true, on whatever page the tab
+// is by then.
 func (b *tab) await(expression string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience))); err != nil {
-		b.t.Fatalf("waiting for %s: %v\nthe page:\n%s", expression, err, b.text())
+	poll := chromedp.Evaluate[bool]("Boolean(" + expression + ")")
+	for {
+		ok, err := chromedp.Run(ctx, poll) // fails while a page gives way to another
+		if ok && err == nil {
+			return
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			b.t.Fatalf("waiting for %s: %v\nthe page:\n%s", expression, err, b.text())
+		}
 	}
 }
 
@@ -131,4 +141,39 @@ func (b *tab) call(cmd cdp.Command[emulation.SetEmulatedMediaParams, cdp.Empty],
 	if _, err := chromedp.Call(b.ctx, cmd, params); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// set gives a field of a form a value, as a visitor would.
+func (b *tab) set(selector string, value any) {
+	b.t.Helper()
+	get[bool](b, fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		e.value = %q;
+		e.dispatchEvent(new Event("input", { bubbles: true }));
+		e.dispatchEvent(new Event("change", { bubbles: true }));
+		return true;
+	})()`, selector, fmt.Sprint(value)))
+}
+
+// say says something on the chat page.
+func (b *tab) say(nick, text string) {
+	b.t.Helper()
+	b.await("document.querySelector('#live').dataset.state === 'on'")
+	if get[string](b, "document.querySelector('#nick').value") != nick {
+		b.set("#nick", nick)
+		b.await("document.querySelector('#live').dataset.state === 'on'")
+	}
+	b.set("#text", text)
+	b.do(chromedp.Click("#say button"))
+	b.await("document.querySelector('#text').value === ''")
+}
+
+// order orders a job on the jobs page, by the button that does it.
+func (b *tab) order(kind, where string, effort int, do string) {
+	b.t.Helper()
+	b.await("document.querySelector('#live').dataset.state === 'on'")
+	b.set("#order [name=kind]", kind)
+	b.set("#order [name=where]", where)
+	b.set("#effort", effort)
+	b.do(chromedp.Click(fmt.Sprintf("#order button[value=%s]", do)))
 }

@@ -112,12 +112,14 @@ func clean(field, s string, most int, lines bool) (string, error) {
 // isDirection reports whether c changes the direction of text, beyond itself.
 func isDirection(c rune) bool { return c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069 }
 
-// names returns the rooms there are. On the reactor only.
+// names returns the rooms there are, those that stay first. On the reactor only.
 func (h *Hub) names() []string {
-	names := make([]string, 0, len(h.rooms))
+	var others []string
 	for name := range h.rooms {
-		names = append(names, name)
+		if !slices.Contains(Rooms, name) {
+			others = append(others, name)
+		}
 	}
-	slices.Sort(names)
-	return names
+	slices.Sort(others)
+	return slices.Concat(Rooms, others)
 }

@@ -71,11 +71,11 @@ func TestSimulationKnowsItsDistribution(t *testing.T) {
 	}
 	// 1.17·exp(-0.002 ± 1.6449·0.06325) and ± 0.6745·0.06325, to three digits.
 	for name, want := range map[string][2]string{
-		"Nine in ten end":       {"1.05", "1.29"},
-		"Half of the paths end": {"1.11", "1.21"},
+		"Nine in ten end in": {"1.05", "1.29"},
+		"Half end in":        {"1.11", "1.21"},
 	} {
 		words := strings.Fields(facts[name])
-		if len(words) != 4 || words[1][:4] != want[0] || words[3][:4] != want[1] {
+		if len(words) != 3 || words[0][:4] != want[0] || words[2][:4] != want[1] {
 			t.Errorf("%s %s, want %v", name, facts[name], want)
 		}
 	}

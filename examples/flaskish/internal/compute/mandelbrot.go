@@ -53,7 +53,8 @@ func (s Spec) mandelbrot() *Run {
 			{"Shows", v.name},
 			{"Middle", fmt.Sprintf("%.7g %+.7gi", v.re, v.im)},
 			{"Magnified", fmt.Sprintf("%.0f times", views[0].span/v.span)},
-			{"Iterations", fmt.Sprintf("at most %d a point, %d points a pixel", grid.iterations, grid.samples*grid.samples)},
+			{"Iterations", fmt.Sprintf("at most %d", grid.iterations)},
+			{"Samples", fmt.Sprintf("%d a pixel", grid.samples*grid.samples)},
 		}, picture}, err
 	}}
 }

@@ -41,10 +41,10 @@ func (s Spec) monteCarlo() *Run {
 		picture, err := encode(sim.draw())
 		at := func(q float64) float64 { return s.Market.Rate * math.Exp(sim.quantile(tradingDays, q)) }
 		return Outcome{[]Fact{
-			{"Simulates", fmt.Sprintf("%s per euro over %d trading days", s.Market.Currency, tradingDays)},
-			{"Begins at", fmt.Sprintf("%.5g, moving by %.2f %% a day", s.Market.Rate, 100*s.Market.Volatility)},
-			{"Half of the paths end", fmt.Sprintf("between %.5g and %.5g", at(0.25), at(0.75))},
-			{"Nine in ten end", fmt.Sprintf("between %.5g and %.5g", at(0.05), at(0.95))},
+			{"Simulates", fmt.Sprintf("EUR/%s, %d trading days", s.Market.Currency, tradingDays)},
+			{"Begins at", fmt.Sprintf("%.5g, %.2f %% a day", s.Market.Rate, 100*s.Market.Volatility)},
+			{"Half end in", fmt.Sprintf("%.5g to %.5g", at(0.25), at(0.75))},
+			{"Nine in ten end in", fmt.Sprintf("%.5g to %.5g", at(0.05), at(0.95))},
 			{"Paths", fmt.Sprint(paths)},
 		}, picture}, err
 	}}

@@ -114,5 +114,8 @@ func refused(err error) error {
 	if errors.Is(err, eventual.ErrStashFull) {
 		return &httpbridge.Problem{Status: http.StatusServiceUnavailable, Detail: "Too many downloads are under way.", RetryAfter: 10 * time.Second}
 	}
-	return httpbridge.ProblemFor(err)
+	if errors.Is(err, eventual.ErrStashClosed) {
+		return &httpbridge.Problem{Status: http.StatusServiceUnavailable, Detail: "The service is stopping."}
+	}
+	return err
 }

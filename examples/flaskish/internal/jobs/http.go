@@ -38,6 +38,7 @@ type Jobs struct {
 	pools  Pools
 	board  *Board
 	market func() (compute.Market, error)
+	crash  bool
 	kept   *httpbridge.Resources
 	create http.Handler
 }
@@ -49,6 +50,8 @@ type Config struct {
 	Board  *Board
 	Market func() (compute.Market, error) // what a simulation begins with
 	Keep   time.Duration                  // how long results are kept
+	// CanCrash says that a job may be made to crash: its process is another one.
+	CanCrash bool
 }
 
 // New returns the page and API. Its Close ends what is still under way.
@@ -59,7 +62,7 @@ func New(cfg Config) (*Jobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Jobs{site: cfg.Site, pools: cfg.Pools, board: cfg.Board, market: cfg.Market, kept: kept}
+	j := &Jobs{site: cfg.Site, pools: cfg.Pools, board: cfg.Board, market: cfg.Market, crash: cfg.CanCrash, kept: kept}
 	j.create = httpbridge.Handler(j.begin, httpbridge.HandlerConfig{
 		Async:     true, // a job takes seconds: its client need not say that it will not wait
 		Resources: kept,
@@ -74,6 +77,9 @@ func New(cfg Config) (*Jobs, error) {
 
 // Close ends all jobs, and forgets their results.
 func (j *Jobs) Close() { j.kept.Close() }
+
+// Stats says how many results there are.
+func (j *Jobs) Stats() httpbridge.ResourcesStats { return j.kept.Stats() }
 
 // Register adds the page and the API to mux.
 func (j *Jobs) Register(mux *http.ServeMux) {
@@ -135,6 +141,9 @@ func (j *Jobs) resource(w http.ResponseWriter, r *http.Request) {
 // not wait.
 func (j *Jobs) begin(r *http.Request) *eventual.Result[Result] {
 	o, err := readOrder(r)
+	if err == nil && o.Crash != "" && !j.crash {
+		err = &httpbridge.Problem{Status: http.StatusUnprocessableEntity, Detail: "There are no worker processes on this system."}
+	}
 	if err != nil {
 		return eventual.Failed[Result](err)
 	}
@@ -172,7 +181,7 @@ func (e *entry) finish(res *eventual.Result[compute.Outcome]) {
 	switch {
 	case o.Err == nil:
 		e.end(stateDone, nil)
-	case errors.Is(o.Err, eventual.ErrCanceled), errors.Is(o.Err, eventual.ErrStopped):
+	case errors.Is(o.Err, context.Canceled), errors.Is(o.Err, eventual.ErrStopped):
 		e.end(stateCanceled, nil)
 	default:
 		e.end(stateFailed, complaint(o.Err))
@@ -245,4 +254,3 @@ func tail(stderr string) string {
 	}
 	return stderr
 }
-

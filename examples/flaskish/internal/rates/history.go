@@ -1,6 +1,7 @@
 package rates
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -50,4 +51,27 @@ func (h History) Of(currency string) (points []Point) {
 		}
 	}
 	return points
+}
+
+// usualVolatility is that of a major currency, for a history too short to tell.
+const usualVolatility = 0.0045
+
+// Volatility returns the standard deviation of the daily change of the logarithm
+// of currency's rate.
+func (h History) Volatility(currency string) float64 {
+	points := h.Of(currency)
+	if len(points) < 10 {
+		return usualVolatility
+	}
+	var sum, squares float64
+	for i := 1; i < len(points); i++ {
+		change := math.Log(points[i].Near / points[i-1].Near)
+		sum += change
+		squares += change * change
+	}
+	n := float64(len(points) - 1)
+	if v := (squares - sum*sum/n) / (n - 1); v > 0 {
+		return math.Sqrt(v)
+	}
+	return usualVolatility // a rate that never moves
 }

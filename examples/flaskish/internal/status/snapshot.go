@@ -29,7 +29,6 @@ type Snapshot struct {
 type Sample struct {
 	Time   int64   `json:"t"`      // Unix seconds
 	Lag    float64 `json:"lag"`    // the worst of the second
-	Calls  float64 `json:"calls"`  // callbacks in it
 	Queued int     `json:"queued"` // jobs that wait for a thread or a process, and calls for the reactor
 }
 
@@ -110,19 +109,12 @@ type Runtime struct {
 	Heap       uint64 `json:"heap"`
 }
 
-// counts is what only grows, for rates.
-type counts struct {
-	at        time.Time
-	callbacks uint64
-	busy      time.Duration
-}
-
 // sample takes a snapshot. It is called on the reactor, which holds it up for some
 // tens of microseconds.
 func (s *Status) sample(*reactor.Tick) error {
 	now := s.from.Reactor.Now()
 	rs := s.from.Reactor.Stats()
-	count := counts{now, rs.Callbacks, time.Duration(rs.Busy * float64(rs.Uptime))}
+	busy := time.Duration(rs.Busy * float64(rs.Uptime)) // since Start
 	snap := Snapshot{
 		At: now.UTC(), Uptime: rs.Uptime.Seconds(), PID: os.Getpid(),
 		Reactor: Reactor{
@@ -135,11 +127,10 @@ func (s *Status) sample(*reactor.Tick) error {
 	res := s.from.Resources()
 	snap.Results = Results{res.Pending, res.Finished, res.Owners}
 	latest := Sample{Time: now.Unix(), Lag: ms(s.worst), Queued: rs.Queued + snap.Threads.Queued + snap.Processes.Queued}
-	if passed := now.Sub(s.before.at); !s.before.at.IsZero() && passed > 0 {
-		latest.Calls = float64(count.callbacks-s.before.callbacks) / passed.Seconds()
-		snap.Reactor.Busy = min(max(float64(count.busy-s.before.busy)/float64(passed), 0), 1)
+	if passed := rs.Uptime - s.uptime; passed > 0 {
+		snap.Reactor.Busy = min(max(float64(busy-s.busy)/float64(passed), 0), 1)
 	}
-	s.before, s.worst = count, 0
+	s.uptime, s.busy, s.worst = rs.Uptime, busy, 0
 	// A snapshot is read by others later: it has a copy of its own.
 	s.past = append(append([]Sample(nil), s.past[max(len(s.past)-kept+1, 0):]...), latest)
 	snap.Past = s.past

@@ -47,7 +47,8 @@ type Status struct {
 	// Owned by the reactor.
 	worst  time.Duration // lag since the last sample
 	past   []Sample      // oldest first
-	before counts        // at the last sample
+	uptime time.Duration // at the last sample, of which
+	busy   time.Duration // it was not asleep
 }
 
 // New returns the page of what src has. Start begins to watch.

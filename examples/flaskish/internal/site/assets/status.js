@@ -36,7 +36,6 @@ const formats = {
   "reactor.busy": (share) => `${Math.round(100 * share)} %`,
   "threads.wait_p99": duration,
   "runtime.heap": bytes,
-  rate: (n) => `${whole.format(Math.round(n))} a second`,
 };
 
 function format(path, value) {
@@ -73,11 +72,11 @@ let plot = null;
 
 function draw(past) {
   plot ??= chart(document.getElementById("lag"), {
-    height: 220,
+    height: 320,
     series: [{ colour: "--accent", fillColour: "--accent-wash" }],
     format: (v) => (v >= 10 ? v.toFixed(0) : v.toFixed(1)),
     scale: { range: (_, low, high) => [0, Math.max(2, high * 1.15)] },
-    xValues: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" })),
+    xValues: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false })),
   });
   plot.setData([past.map((s) => s.t), past.map((s) => s.lag)]);
 }
@@ -85,7 +84,6 @@ function draw(past) {
 let told = 0; // when the label of the chart was changed
 
 function update(snapshot) {
-  snapshot.rate = snapshot.past.at(-1)?.calls ?? 0;
   for (const element of values) set(element, format(element.dataset.value, at(snapshot, element.dataset.value)));
   for (const meter of meters) {
     if (meter.dataset.max) meter.max = at(snapshot, meter.dataset.max);
