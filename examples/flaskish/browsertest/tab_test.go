@@ -100,6 +100,9 @@ func (b *tab) text() string {
 	if err != nil {
 		return err.Error()
 	}
+	if len(s) > 1500 {
+		s = s[:1500] + "…"
+	}
 	return s
 }
 
@@ -108,7 +111,7 @@ func get[T any](b *tab, expression string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		b.t.Fatalf("%s: %v\nthe page:\n%s", expression, err, b.text())
 	}

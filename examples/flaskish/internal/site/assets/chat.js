@@ -103,6 +103,7 @@ function bySocket() {
   let socket = null;
   let retry = 0;
   let waited = 1000;
+  let sent = ""; // the last, in case it is refused
 
   function close() {
     clearTimeout(retry);
@@ -130,7 +131,10 @@ function bySocket() {
       const frame = JSON.parse(event.data);
       if (frame.said) onSaid(frame.said);
       if (frame.people) onPeople(frame.people);
-      if (frame.error) complain(frame.error);
+      if (frame.error) {
+        complain(frame.error);
+        $("text").value ||= sent;
+      }
     };
     socket.onclose = () => {
       mark("lost");
@@ -150,6 +154,7 @@ function bySocket() {
     rename: open,
     async send(text) {
       if (socket?.readyState !== WebSocket.OPEN) throw new Error("Not connected at the moment.");
+      sent = text;
       socket.send(JSON.stringify({ nick: nick(), text }));
     },
   };

@@ -101,7 +101,7 @@ function set(card, job) {
     card.dataset.location = job.location;
     find(".link").href = job.location;
   }
-  const pid = job.where === "process" && job.pid ? `, process ${job.pid}` : "";
+  const pid = job.where === "process" && job.pid ? ` ${job.pid}` : "";
   find(".place").textContent = `${places[job.where]}${pid}`;
   if (find(".state").textContent !== stateOf(job)) find(".state").textContent = stateOf(job);
   find("progress").value = job.percent;
