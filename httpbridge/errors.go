@@ -96,6 +96,9 @@ func isPanic(err error) bool {
 // response. The text of an error is never shown, except that of a Problem.
 func ProblemFor(err error, rules ...ErrorRule) *Problem {
 	for _, rule := range rules {
+		if rule == nil {
+			continue
+		}
 		if p := rule(err); p != nil {
 			return p
 		}

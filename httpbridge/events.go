@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/trestle-go/trestle/internal/park"
 )
 
 // EventsConfig says how a stream of server-sent events is served. The zero value
@@ -150,10 +148,10 @@ func (s *eventServer) admit(w http.ResponseWriter, r *http.Request) (leave func(
 // serve sends the events of src until the client goes, src ends or the server
 // shuts down.
 func (s *eventServer) serve(w http.ResponseWriter, r *http.Request, src source) {
-	resume, err := leavePool(r)
+	ctx, resume, err := leavePool(r)
 	if err == nil {
 		defer resume()
-		err = s.stream(w, r, src)
+		err = s.stream(ctx, w, r, src)
 	}
 	switch {
 	case errors.Is(err, errNoFlush), errors.Is(err, errOnReactor):
@@ -164,7 +162,7 @@ func (s *eventServer) serve(w http.ResponseWriter, r *http.Request, src source) 
 	}
 }
 
-func (s *eventServer) stream(w http.ResponseWriter, r *http.Request, src source) error {
+func (s *eventServer) stream(ctx context.Context, w http.ResponseWriter, r *http.Request, src source) error {
 	first, err := src.open(lastEventID(r))
 	if err != nil {
 		w.WriteHeader(http.StatusNoContent) // a browser does not come again
@@ -175,7 +173,7 @@ func (s *eventServer) stream(w http.ResponseWriter, r *http.Request, src source)
 		return err
 	}
 	defer e.close()
-	ctx, shutdown := r.Context(), shutdownOf(r.Context())
+	shutdown := shutdownOf(ctx)
 	defer context.AfterFunc(ctx, func() { e.interrupt(context.Cause(ctx)) })()
 	defer context.AfterFunc(shutdown, func() { e.interrupt(http.ErrServerClosed) })()
 	if err := e.send(append(s.retry(), first...)); err != nil {
@@ -211,19 +209,4 @@ func (s *eventServer) stream(w http.ResponseWriter, r *http.Request, src source)
 func (s *eventServer) retry() []byte {
 	d := s.cfg.Retry + rand.N(s.cfg.Retry/2+1)
 	return append(strconv.AppendInt([]byte("retry: "), d.Milliseconds(), 10), '\n')
-}
-
-var errOnReactor = errors.New("a stream cannot be served on a reactor's goroutine")
-
-// leavePool has a pool's worker that runs a handler lend its slot for as long as
-// the stream lasts: streams do not use up what is there for requests.
-func leavePool(*http.Request) (resume func(), err error) {
-	resume, err = park.Before(park.ID(), nil)
-	if err != nil {
-		return nil, errOnReactor
-	}
-	if resume == nil {
-		resume = func() {}
-	}
-	return resume, nil
 }

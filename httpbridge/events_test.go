@@ -18,7 +18,7 @@ import (
 )
 
 // patience bounds what must happen; a test that passes never waits for it.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // event is a server-sent event as a browser would dispatch it.
 type event struct{ id, name, data string }
@@ -204,28 +204,46 @@ func TestEvents_H06_TheValueThatIsThereAndThenChanges(t *testing.T) {
 	follow(t, url, "Last-Event-ID", "other-7").want(`"<c>"`)
 }
 
-// One client reads nothing, and another is not delayed by it; the first is
-// disconnected, and no publication waits.
-func TestStream_H06_AStalledClientDelaysNobody(t *testing.T) {
-	s := httpbridge.Stream[string]{Replay: 16, ReplayBytes: 16 << 20}
-	url := serve(t, s.Handler(httpbridge.EventsConfig{WriteTimeout: 50 * time.Millisecond}))
-	stalled, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+// stall connects a client that never reads, to a server whose connections have
+// smallBuffers, so that little is needed until a write to it blocks.
+func stall(t *testing.T, url string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stalled.Close()
-	fmt.Fprint(stalled, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	t.Cleanup(func() { conn.Close() })
+	conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+}
+
+func smallBuffers(srv *http.Server) {
+	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+		return ctx
+	}
+}
+
+// One client reads nothing, and another is not delayed by it; the first is
+// disconnected, and no publication waits.
+func TestStream_H06_AStalledClientDelaysNobody(t *testing.T) {
+	s := httpbridge.Stream[string]{Replay: 16}
+	url := serve(t, s.Handler(httpbridge.EventsConfig{WriteTimeout: 200 * time.Millisecond}), smallBuffers)
+	stall(t, url)
 	reader := follow(t, url)
 	await(t, func() bool { return s.Stats().Clients == 2 })
 
-	big := strings.Repeat("x", 1<<20)
-	for range 64 { // more than the kernel takes for one that does not read
+	big := strings.Repeat("x", 32<<10)
+	published := 0
+	await(t, func() bool {
 		publish(t, &s, big)
-		if e := reader.next(); len(e.data) != len(big)+2 {
-			t.Fatalf("event of %d bytes", len(e.data))
-		}
+		reader.want(`"` + big + `"`)
+		published++
+		return s.Stats().Clients == 1
+	})
+	if published < 2 {
+		t.Errorf("the stalled client was gone after %d events", published)
 	}
-	await(t, func() bool { return s.Stats().Clients == 1 })
 	publish(t, &s, "still there")
 	reader.want(`"still there"`)
 }
@@ -327,8 +345,9 @@ func TestStream_H06_CappedPerOwnerAndInAll(t *testing.T) {
 }
 
 func TestStream_H06_EndsAtShutdownWithinASecond(t *testing.T) {
-	s := httpbridge.Stream[string]{ReplayBytes: 64 << 20}
-	srv := &http.Server{Handler: s.Handler(httpbridge.EventsConfig{})}
+	var s httpbridge.Stream[string]
+	srv := &http.Server{Handler: s.Handler(httpbridge.EventsConfig{WriteTimeout: time.Hour})}
+	smallBuffers(srv)
 	httpbridge.EndOnShutdown(srv)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -336,16 +355,12 @@ func TestStream_H06_EndsAtShutdownWithinASecond(t *testing.T) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }() // ended by Shutdown
-	stalled, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stalled.Close()
-	fmt.Fprint(stalled, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-	f := follow(t, "http://"+l.Addr().String())
+	url := "http://" + l.Addr().String()
+	stall(t, url)
+	f := follow(t, url)
 	await(t, func() bool { return s.Stats().Clients == 2 })
 	for range 32 {
-		publish(t, &s, strings.Repeat("x", 1<<20))
+		publish(t, &s, strings.Repeat("x", 32<<10))
 		f.next()
 	}
 
@@ -355,9 +370,7 @@ func TestStream_H06_EndsAtShutdownWithinASecond(t *testing.T) {
 	if err := srv.Shutdown(ctx); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(start); took > 5*time.Second { // a write has 10 s
-		t.Errorf("shutdown took %v", took)
-	}
+	t.Logf("shutdown took %v", time.Since(start)) // without being told, an hour
 	if _, err := f.read(); !errors.Is(err, io.EOF) {
 		t.Errorf("the stream's end: %v", err)
 	}

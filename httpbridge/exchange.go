@@ -184,6 +184,11 @@ func (x *exchange) fail(err error) {
 	}
 	p := ProblemFor(err, x.Errors...)
 	x.log(p.status(), err)
+	x.problem(p)
+}
+
+// problem sends p.
+func (x *exchange) problem(p *Problem) {
 	x.release()
 	x.out = true
 	if x.ServeProblem != nil {

@@ -93,12 +93,3 @@ func (f *follower[T]) skip() (newest uint64) {
 	}
 	return s.newest
 }
-
-func (f *follower[T]) enter() { f.count(1) }
-func (f *follower[T]) exit()  { f.count(-1) }
-
-func (f *follower[T]) count(change int) {
-	f.s.mu.Lock()
-	defer f.s.mu.Unlock()
-	f.s.stats.Clients += change
-}

@@ -2,11 +2,8 @@ package httpbridge
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/trestle-go/trestle/eventual"
 )
@@ -17,103 +14,22 @@ import (
 // [Stream.Handler] says of streams holds.
 func Events[T any](l *eventual.Latest[T], cfg EventsConfig) http.Handler {
 	server := newEventServer(cfg)
-	shared := &changes[T]{l: l, cfg: &server.cfg, epoch: newEpoch()}
+	shared := newVersions(l)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		leave, ok := server.admit(w, r)
 		if !ok {
 			return
 		}
 		defer leave()
-		server.serve(w, r, &latestFollower[T]{changes: shared})
+		server.serve(w, r, &latestFollower[T]{versions: shared, cfg: &server.cfg})
 	})
-}
-
-// changes numbers the values of a Latest and encodes each once, for all clients of
-// a handler.
-type changes[T any] struct {
-	l     *eventual.Latest[T]
-	cfg   *EventsConfig
-	epoch string
-
-	mu     sync.Mutex // guards what follows; nothing blocks and no function of the user's runs under it
-	next   *eventual.Result[T]
-	newest change[T]
-}
-
-// change is a value of a Latest.
-type change[T any] struct {
-	n     uint64 // 0: there is no value yet
-	value T
-	at    time.Time
-	event *encodedEvent
-}
-
-// encodedEvent is made by the first who needs it, while others wait for ready.
-type encodedEvent struct {
-	claimed bool          // guarded by changes.mu
-	ready   chan struct{} // closed once frame is there
-	frame   []byte        // nil if the value cannot be encoded
-}
-
-// look returns the newest value, and the channel that is closed when it is not the
-// newest any more. Whoever is the first to look at a value, mine, encodes it.
-func (c *changes[T]) look() (now change[T], changed <-chan struct{}, mine bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for c.next == nil || isDone(c.next) {
-		// In this order, so that what is set in between is not missed.
-		c.next = c.l.Next()
-		if v, at, ok := c.l.Load(); ok {
-			c.newest = change[T]{n: c.newest.n + 1, value: v, at: at, event: &encodedEvent{ready: make(chan struct{})}}
-		}
-	}
-	if e := c.newest.event; e != nil && !e.claimed {
-		e.claimed, mine = true, true
-	}
-	return c.newest, c.next.Done(), mine
-}
-
-func isDone[T any](r *eventual.Result[T]) bool { _, done := r.Peek(); return done }
-
-// encode makes the event of now. It is called by one goroutine, once.
-func (c *changes[T]) encode(now change[T]) {
-	e := now.event
-	defer close(e.ready)
-	frame, err := c.render(now)
-	if err != nil {
-		c.cfg.log().Error("httpbridge: value cannot be encoded", "type", fmt.Sprintf("%T", now.value), "error", err)
-		return
-	}
-	e.frame = frame
-}
-
-func (c *changes[T]) render(now change[T]) (frame []byte, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = eventual.Recovered(v)
-		}
-	}()
-	var view any = now.value
-	if c.cfg.View != nil {
-		view = c.cfg.View(Seen{Value: now.value, At: now.at})
-	}
-	var body bytes.Buffer
-	enc := json.NewEncoder(&body)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(view); err != nil {
-		return nil, err
-	}
-	frame, err = appendEvent(nil, c.cfg.Event, bytes.TrimSuffix(body.Bytes(), []byte("\n")))
-	if err != nil {
-		return nil, err
-	}
-	return endEvent(frame, eventID{c.epoch, now.n}), nil
 }
 
 // latestFollower is one client of Events.
 type latestFollower[T any] struct {
-	*changes[T]
-	seen  uint64
+	*versions[T]
+	cfg   *EventsConfig
+	seen  uint64 // number of the version that was sent last
 	frame [1][]byte
 }
 
@@ -124,23 +40,57 @@ func (f *latestFollower[T]) open(last string) (first []byte, err error) {
 	return []byte("\n"), nil
 }
 
+// take returns the newest value, unless it was the last. Whoever comes to a value
+// first encodes it, for all.
 func (f *latestFollower[T]) take() (frames [][]byte, more <-chan struct{}, err error) {
-	now, changed, mine := f.look()
-	if mine {
-		f.encode(now)
-	}
-	if now.n == f.seen || now.event == nil {
+	now, changed := f.look()
+	if now.event == nil || now.id.n == f.seen {
 		return nil, changed, nil
+	}
+	if now.event.claimed.CompareAndSwap(false, true) {
+		f.encode(now)
 	}
 	select {
 	case <-now.event.ready:
 	default:
 		return nil, now.event.ready, nil
 	}
-	f.seen = now.n
+	f.seen = now.id.n
 	if now.event.frame == nil {
 		return nil, changed, nil
 	}
 	f.frame[0] = now.event.frame
 	return f.frame[:], nil, nil
+}
+
+// encode makes the event of now.
+func (f *latestFollower[T]) encode(now version[T]) {
+	defer close(now.event.ready)
+	frame, err := f.render(now)
+	if err != nil {
+		f.cfg.log().Error("httpbridge: value cannot be encoded", "type", fmt.Sprintf("%T", now.value), "error", logged(err))
+		return
+	}
+	now.event.frame = frame
+}
+
+func (f *latestFollower[T]) render(now version[T]) (frame []byte, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = eventual.Recovered(v)
+		}
+	}()
+	var view any = now.value
+	if f.cfg.View != nil {
+		view = f.cfg.View(Seen{Value: now.value, At: now.at, Version: now.id.String()})
+	}
+	var body bytes.Buffer
+	if err := encodeJSON(&body, nil, view); err != nil {
+		return nil, err
+	}
+	frame, err = appendEvent(nil, f.cfg.Event, bytes.TrimSuffix(body.Bytes(), []byte("\n")))
+	if err != nil {
+		return nil, err
+	}
+	return endEvent(frame, now.id), nil
 }

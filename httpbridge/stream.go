@@ -3,7 +3,6 @@ package httpbridge
 import (
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -68,11 +67,11 @@ func (streamClosedError) Is(target error) bool { return target == eventual.ErrSt
 
 // StreamStats is a snapshot of a Stream.
 type StreamStats struct {
-	Published    uint64 // events, ever
-	Kept         int    // events that a client that comes back can get
-	KeptBytes    int
-	Clients      int    // that are connected
-	Disconnected uint64 // clients, ever, because they were too slow
+	Published uint64 // events, ever
+	Kept      int    // events that a client that comes back can get
+	KeptBytes int
+	Clients   int    // that follow it now
+	TooSlow   uint64 // clients, ever, that were left behind
 }
 
 // Publish makes v the next event for all who follow the stream. It waits for none
@@ -172,19 +171,17 @@ func newEpoch() string {
 // positionLocked is the number before the oldest event that is kept.
 func (s *Stream[T]) positionLocked() uint64 { return s.newest - uint64(len(s.kept)) }
 
-// errSlow ends the stream of a client that is further behind than events are kept.
-var errSlow = errors.New("client is too slow: what it has to get next is not kept any more")
-
 // read appends to batch the events after seen, as many as fit. When there are none
 // it returns the channel that is closed when there are, or ErrStreamClosed. It
-// fails with errSlow if the first of them is not kept any more.
+// fails with ErrTooSlow if the first of them is not kept any more.
 func (s *Stream[T]) read(seen uint64, batch []entry[T]) (_ []entry[T], more <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	oldest := s.positionLocked()
 	switch {
 	case seen < oldest:
-		return batch, nil, errSlow
+		s.stats.TooSlow++
+		return batch, nil, ErrTooSlow
 	case seen < s.newest:
 		waiting := s.kept[seen-oldest:]
 		return append(batch, waiting[:min(len(waiting), cap(batch)-len(batch))]...), nil, nil

@@ -46,8 +46,8 @@ func Subscribe[T any](pick func(*http.Request) (Subscription[T], error), cfg Eve
 			return
 		}
 		f := &follower[T]{s: sub.Stream, only: sub.Only, overflow: server.cfg.Overflow, history: server.cfg.History}
-		f.enter()
-		defer f.exit()
+		sub.Stream.enter(0)
+		defer sub.Stream.exit()
 		server.serve(w, r, f)
 	})
 }

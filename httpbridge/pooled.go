@@ -1,0 +1,299 @@
+package httpbridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/park"
+)
+
+// The states of a pooledRequest. Whoever makes the change from inQueue owns what
+// comes after.
+const (
+	inQueue   = iota // a worker will come to it
+	inWorker         // its handler runs, or has run
+	abandoned        // nobody waits; the worker that comes to it goes away again
+)
+
+// pooledRequest is a request whose handler is a worker's to run. The request's own
+// goroutine, the server's, waits for it.
+type pooledRequest struct {
+	// Immutable once the worker may see it.
+	m     *middleware
+	next  http.Handler
+	base  context.Context // ends with the request and with the pool
+	ctx   context.Context // of the handler: base, and at the deadline
+	end   context.CancelCauseFunc
+	w     *pooledWriter
+	r     *http.Request // the handler's
+	leave func()        // the client limit; may be nil
+	done  chan struct{} // closed when the handler has ended
+
+	state     atomic.Int32
+	streaming atomic.Bool // it is no request any more that should take only so long
+
+	// The worker's until done is closed.
+	failure error
+	worker  int64  // its goroutine
+	resume  func() // takes back the slot that was lent; nil if none was
+}
+
+func (m *middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	x := exchange{route: m.route, w: w, r: r}
+	defer x.end()
+	if x.err != nil {
+		x.fail(x.err)
+		return
+	}
+	leave, err := m.Limit.enter(r)
+	if err != nil {
+		m.shed(&x, err)
+		return
+	}
+	j, stop := m.newRequest(next, &x, leave)
+	defer stop()
+	if err := j.submit(); err != nil {
+		m.shed(&x, err)
+		return
+	}
+	if x.body != nil {
+		x.body.watch()
+	}
+	err = j.wait()
+	var refused refusal
+	switch {
+	case err == nil:
+	case x.gone():
+		x.vanish()
+	case errors.Is(err, http.ErrAbortHandler):
+		panic(http.ErrAbortHandler)
+	case errors.As(err, &refused):
+		m.shed(&x, err)
+	default:
+		x.fail(err)
+	}
+}
+
+// newRequest makes what the worker needs. stop is for the end of the request.
+func (m *middleware) newRequest(next http.Handler, x *exchange, leave func()) (j *pooledRequest, stop func()) {
+	j = &pooledRequest{m: m, next: next, leave: leave, done: make(chan struct{})}
+	ctx, end := context.WithCancelCause(context.WithValue(x.r.Context(), pooledKey{}, j))
+	j.base, j.end = ctx, end
+	ctx, stopTimer := context.WithTimeoutCause(ctx, m.Timeout, errTooLong)
+	j.ctx = ctx
+	j.r = x.r.WithContext(ctx)
+	if x.body = watchBody(x.w, x.r, m.ReadAhead); x.body != nil {
+		j.r.Body = x.body
+	}
+	j.w = newPooledWriter(x, j)
+	return j, func() {
+		end(errRequestOver)
+		stopTimer()
+	}
+}
+
+var errRequestOver = fmt.Errorf("httpbridge: the request is over: %w", context.Canceled)
+
+// submit hands the request to the pool.
+func (j *pooledRequest) submit() error {
+	m := j.m
+	n := m.waiting.Add(1)
+	err := error(nil)
+	if m.QueueLimit > 0 && n > int64(m.QueueLimit) {
+		err = fmt.Errorf("%w: %d requests wait", eventual.ErrQueueFull, m.QueueLimit)
+	} else {
+		// The pool must come to it even if the request is over by then, or nobody
+		// would know that it waits no more.
+		err = m.pool.CallInThread(context.WithoutCancel(j.base), j.run)
+	}
+	if err == nil {
+		return nil
+	}
+	m.waiting.Add(-1)
+	j.giveBack()
+	return refusal{err, m.retryAfter()}
+}
+
+// wait waits for the handler to end, or for a reason to wait no longer. It returns
+// what is to be told instead of a response, or http.ErrAbortHandler if it is too
+// late for that.
+func (j *pooledRequest) wait() error {
+	resume, err := park.Before(park.ID(), nil)
+	if err != nil { // a reactor must not wait
+		if j.abandon() {
+			return err
+		}
+		return j.leaveBehind(err)
+	}
+	if resume != nil {
+		defer resume() // a handler in a handler, perhaps of the same pool
+	}
+	queued := time.NewTimer(j.m.QueueTimeout)
+	defer queued.Stop()
+	over := j.ctx.Done()
+	for {
+		select {
+		case <-j.done:
+			return j.outcome()
+		case <-queued.C:
+			if j.abandon() {
+				return refusal{errNoWorker, j.m.retryAfter()}
+			}
+		case <-over:
+			cause := context.Cause(j.ctx)
+			if cause == errTooLong && j.streaming.Load() { //nolint:errorlint // our own deadline and no other's
+				over = j.base.Done()
+				continue
+			}
+			if j.abandon() {
+				return refusal{cause, j.m.retryAfter()}
+			}
+			return j.leaveBehind(cause)
+		}
+	}
+}
+
+// abandon reports whether no worker has come to it, and none will.
+func (j *pooledRequest) abandon() bool {
+	if !j.state.CompareAndSwap(inQueue, abandoned) {
+		return false
+	}
+	j.giveBack()
+	return true
+}
+
+// leaveBehind ends the request while its handler runs.
+func (j *pooledRequest) leaveBehind(cause error) error {
+	whole := j.w.seal()
+	select {
+	case <-j.done: // it was about to
+		if whole && !j.w.state().refused {
+			return j.outcome()
+		}
+	default:
+	}
+	j.end(cause)
+	if !whole || j.w.state().begun {
+		return http.ErrAbortHandler
+	}
+	return cause
+}
+
+// outcome is what there is to tell of a handler that has ended. One that returned
+// without a response when its time was up did not mean an empty one.
+func (j *pooledRequest) outcome() error {
+	begun := j.w.state().begun
+	err := j.failure
+	if err == nil && !begun {
+		err = context.Cause(j.ctx)
+	}
+	switch {
+	case err == nil:
+		j.w.finish()
+		return nil
+	case begun:
+		return http.ErrAbortHandler
+	}
+	return err
+}
+
+// run is called by a worker.
+func (j *pooledRequest) run(ctx context.Context) {
+	j.m.waiting.Add(-1)
+	if !j.state.CompareAndSwap(inQueue, inWorker) {
+		return
+	}
+	j.worker = park.ID()
+	stop := context.AfterFunc(ctx, func() { j.end(context.Cause(ctx)) }) // the pool has been stopped
+	returned := false
+	defer func() {
+		if !returned {
+			j.failure = j.unwound(recover())
+		}
+		stop()
+		j.cleanUp()
+	}()
+	j.next.ServeHTTP(j.w, j.r)
+	returned = true
+}
+
+// unwound says why a handler did not return.
+func (j *pooledRequest) unwound(recovered any) error {
+	switch {
+	case recovered == nil:
+		return j.report(eventual.ErrGoexit)
+	case recovered == http.ErrAbortHandler: //nolint:errorlint // it is compared by identity everywhere
+		return http.ErrAbortHandler
+	}
+	return j.report(eventual.Recovered(recovered))
+}
+
+// report logs what would not be logged otherwise: x.fail logs what becomes a
+// response.
+func (j *pooledRequest) report(err error) error {
+	if st := j.w.state(); st.begun || st.sealed {
+		j.m.route.logger().LogAttrs(j.ctx, slog.LevelError, "httpbridge: handler failed when it was too late to say so",
+			slog.String("method", j.r.Method), slog.String("route", j.r.Pattern), slog.Any("error", logged(err)))
+	}
+	return err
+}
+
+// cleanUp ends what the handler had, on the worker.
+func (j *pooledRequest) cleanUp() {
+	if form := j.r.MultipartForm; form != nil {
+		_ = form.RemoveAll() // the server knows only the request that it made itself
+	}
+	resume := j.resume
+	j.giveBack()
+	close(j.done)
+	if resume != nil {
+		resume() // after close: the client need not wait for a slot
+	}
+}
+
+func (j *pooledRequest) giveBack() {
+	if j.leave != nil {
+		j.leave()
+	}
+}
+
+// lend makes a request that will take long no request any more: it has no deadline
+// and its worker lends its slot. The handler's goroutine calls it.
+func (j *pooledRequest) lend() {
+	j.streaming.Store(true)
+	if j.worker == park.ID() && j.resume == nil {
+		j.resume, _ = lendSlot() // it is no reactor's goroutine
+	}
+}
+
+type pooledKey struct{}
+
+// pooledOf returns the pooledRequest that a request is part of, or nil.
+func pooledOf(ctx context.Context) *pooledRequest {
+	j, _ := ctx.Value(pooledKey{}).(*pooledRequest)
+	return j
+}
+
+func (m *middleware) retryAfter() time.Duration {
+	return m.RetryAfter + rand.N(m.RetryAfter+1)
+}
+
+// shed refuses a request. It does not log it as a failure: under overload there
+// are many, and they are what should happen.
+func (m *middleware) shed(x *exchange, err error) {
+	if errors.Is(err, eventual.ErrStopped) {
+		x.w.Header().Set("Connection", "close") // to find another server
+	}
+	p := ProblemFor(err, m.Errors...)
+	if log := x.logger(); log.Enabled(x.r.Context(), slog.LevelDebug) {
+		log.DebugContext(x.r.Context(), "httpbridge: request refused", "status", p.status(), "method", x.r.Method, "path", x.r.URL.Path, "error", err)
+	}
+	x.problem(p)
+}
