@@ -133,9 +133,7 @@ func (b *requestBody) room() int {
 
 // release ends all reading, now and later, so that the response can be written.
 func (b *requestBody) release(w http.ResponseWriter) {
-	select {
-	case b.turn <- struct{}{}:
-	default:
+	if !b.takeTurn() {
 		w.Header().Set("Connection", "close")
 		if b.control.SetReadDeadline(time.Unix(1, 0)) != nil {
 			return // there is no connection any more
@@ -148,4 +146,29 @@ func (b *requestBody) release(w http.ResponseWriter) {
 	// Not io.EOF either: what was read ahead is gone, and whoever comes now must
 	// not take that for the end of the body.
 	b.ahead, b.err = nil, errBodyOver
+}
+
+// grace is what a read gets to come to an end by itself: that of a body which is
+// there already takes no time, and the connection can be used again.
+const grace = time.Millisecond
+
+// takeTurn takes the turn unless that takes too long.
+func (b *requestBody) takeTurn() bool {
+	select {
+	case b.turn <- struct{}{}:
+		return true
+	default:
+	}
+	if b.room() == 0 { // whoever has it does not read src
+		b.turn <- struct{}{}
+		return true
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case b.turn <- struct{}{}:
+		return true
+	case <-timer.C:
+		return false
+	}
 }

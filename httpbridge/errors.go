@@ -90,6 +90,7 @@ func isPanic(err error) bool {
 //	context.DeadlineExceeded                 504: something further away was too slow
 //	eventual.ErrCanceled, context.Canceled   503: the work was ended by somebody else
 //	*http.MaxBytesError                      413
+//	an error whose Timeout() is true         504
 //	anything else                            500
 //
 // An error with a method RetryAfter() time.Duration sets the Retry-After of its
@@ -133,6 +134,10 @@ func defaultProblem(err error) *Problem {
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
 		return &Problem{Status: http.StatusRequestEntityTooLarge, Detail: "The body of the request is too long."}
+	}
+	var late interface{ Timeout() bool }
+	if errors.As(err, &late) && late.Timeout() {
+		return &Problem{Status: http.StatusGatewayTimeout, Detail: "There was no result in time."}
 	}
 	return &Problem{Status: http.StatusInternalServerError}
 }

@@ -22,6 +22,7 @@ type exchange struct {
 	prefs preferences
 	body  *requestBody // set if there is one to watch
 	out   bool         // the header may have been sent
+	told  bool         // the log has been told of this failure before
 
 	// What is to be given back when the work has ended, if it is there.
 	leave  func()             // the client limit
@@ -93,7 +94,7 @@ func (x *exchange) giveUp(res work, err error) {
 	case x.gone():
 		x.drop(res)
 		x.vanish()
-	case timeout && x.ticket != nil:
+	case x.ticket != nil && (timeout || errors.Is(err, context.DeadlineExceeded)): // of the request
 		x.accept(res)
 	case timeout:
 		x.drop(res)
@@ -203,6 +204,7 @@ func (x *exchange) problem(p *Problem) {
 func (x *exchange) log(status int, err error) {
 	level := slog.LevelDebug
 	switch {
+	case x.told:
 	case status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout:
 		level = slog.LevelWarn
 	case status >= 500:

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -266,6 +267,7 @@ func TestHandler_H02_Errors(t *testing.T) {
 		{eventual.ErrWaitInReactor, 500, "", ""},
 		{httpbridge.ErrClientLimit, 429, "1", "You have too many requests in progress."},
 		{httpbridge.ErrResourcesFull, 503, "5", "Too many results are kept at the moment."},
+		{wrap(os.ErrDeadlineExceeded), 504, "", "There was no result in time."}, // as a job's own timeout
 		{&http.MaxBytesError{Limit: 1}, 413, "", "The body of the request is too long."},
 		// By the rules.
 		{wrap(errGone), 410, "", ""},

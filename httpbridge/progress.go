@@ -9,7 +9,7 @@ import (
 type Progress struct {
 	Done, Total int64  // in whatever unit. Total 0: it is not known how much there is
 	Message     string // what is being done; shown to the client; may be empty
-	Data        any    // anything further, sent as JSON; may be nil
+	Data        any    // anything further, sent as JSON and so not to be changed; may be nil
 }
 
 // Percent returns how much is done, from 0 to 100; ok is false if that is not

@@ -30,8 +30,7 @@ func (x *exchange) accept(w work) {
 		}
 		h.Set("Preference-Applied", applied)
 	}
-	x.out = true
-	s.sendStatus(x.w, x.r, e)
+	x.sendStatus(s, e)
 }
 
 // status is the document that a pending resource is.
@@ -71,16 +70,17 @@ func (s *Resources) encodeStatus(doc status) []byte {
 }
 
 // sendStatus sends 202 with how far the work is.
-func (s *Resources) sendStatus(w http.ResponseWriter, r *http.Request, e *resource) {
+func (x *exchange) sendStatus(s *Resources, e *resource) {
 	doc, _ := s.statusOf(e)
 	body := s.encodeStatus(doc)
-	h := w.Header()
+	x.out = true
+	h := x.w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Retry-After", wholeSeconds(s.cfg.RetryAfter))
 	private(h)
-	w.WriteHeader(http.StatusAccepted)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(append(body, '\n')) // the client may have gone
+	x.w.WriteHeader(http.StatusAccepted)
+	if x.r.Method != http.MethodHead {
+		_, _ = x.w.Write(append(body, '\n')) // the client may have gone
 	}
 }
 
@@ -173,7 +173,7 @@ func (s *Resources) serveOutcome(x *exchange, f found) {
 	v, err, ok := f.work.peek()
 	switch {
 	case ok:
-		s.markFetched(f.resource)
+		x.told = s.fetched(f.resource)
 		private(x.w.Header())
 		x.finish(v, err)
 	case x.gone():
@@ -181,15 +181,17 @@ func (s *Resources) serveOutcome(x *exchange, f found) {
 	case s.life.Err() != nil:
 		x.fail(ErrResourcesClosed)
 	default:
-		x.out = true
-		s.sendStatus(x.w, x.r, f.resource)
+		x.sendStatus(s, f.resource)
 	}
 }
 
-func (s *Resources) markFetched(e *resource) {
+// fetched notes that somebody gets the outcome of e, and reports whether somebody
+// had before.
+func (s *Resources) fetched(e *resource) (before bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.fetched = true
+	before, e.fetched = e.fetched, true
+	return before
 }
 
 // remove forgets e and ends its work.
