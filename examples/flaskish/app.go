@@ -13,6 +13,7 @@ import (
 	"github.com/trestle-go/trestle/examples/flaskish/internal/chat"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/compute"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/download"
+	"github.com/trestle-go/trestle/examples/flaskish/internal/ecb"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/jobs"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/poller"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/site"
@@ -25,10 +26,11 @@ import (
 )
 
 const (
-	keepResults = 15 * time.Minute
-	queueLimit  = 64              // jobs that wait for a thread or a process
-	jobTimeout  = 5 * time.Minute // of a worker process
-	jobGrace    = time.Second / 2 // for a worker to stop when it is asked to
+	fetchTimeout = 20 * time.Second
+	keepResults  = 15 * time.Minute
+	queueLimit   = 64              // jobs that wait for a thread or a process
+	jobTimeout   = 5 * time.Minute // of a worker process
+	jobGrace     = time.Second / 2 // for a worker to stop when it is asked to
 )
 
 // Windows has no worker processes; jobs run here then, and cannot crash on purpose.
@@ -43,7 +45,7 @@ type app struct {
 	processes  *procpool.Pool
 	threads    *threadpool.Pool
 	cooperator *coiterate.Cooperator
-	client     *http.Client
+	client     *httpbridge.Client
 
 	hub       *chat.Hub
 	jobs      *jobs.Jobs
@@ -54,7 +56,7 @@ type app struct {
 
 // newApp starts everything. What it returns is to be stopped.
 func newApp(o options, source feedSource, log *slog.Logger) (a *app, err error) {
-	a = &app{client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}}
+	a = &app{client: &httpbridge.Client{Retries: -1, TryTimeout: fetchTimeout, MaxBody: ecb.MaxSize}}
 	a.processes, err = procpool.New(procpool.Config{
 		Name: "jobs", Max: o.workers, QueueLimit: queueLimit, JobTimeout: jobTimeout, Grace: jobGrace,
 		Nice: niceness, InProcess: inProcess, Logger: log,
@@ -72,7 +74,7 @@ func newApp(o options, source feedSource, log *slog.Logger) (a *app, err error) 
 
 	s := &site.Site{Logger: log}
 	rates := a.poll(o, source, log)
-	a.hub = chat.NewHub(a.reactor, log)
+	a.hub = chat.NewHub(a.reactor)
 	a.jobs, err = jobs.New(jobs.Config{
 		Site: s, Pools: jobs.Pools{Processes: a.processes, Threads: a.threads, Cooperator: a.cooperator},
 		Board: jobs.NewBoard(a.reactor, keepResults), Market: market(rates), Keep: keepResults, CanCrash: !inProcess,
@@ -92,7 +94,9 @@ func newApp(o options, source feedSource, log *slog.Logger) (a *app, err error) 
 	(&web.App{Site: s, Rates: rates, Every: o.every}).Register(mux)
 	chat.New(a.hub, s).Register(mux)
 	a.jobs.Register(mux)
-	mux.Handle("GET /download", a.downloads.Handler())
+	// Blocking code that is not to take a goroutine for each of too many visitors.
+	pooled := httpbridge.Middleware(a.threads, httpbridge.PoolConfig{Timeout: 5 * time.Second, QueueLimit: queueLimit, Logger: log})
+	mux.Handle("GET /download", pooled(a.downloads.Handler()))
 	st.Register(mux)
 	a.handler = site.WithPolicy(mux)
 	return a, nil

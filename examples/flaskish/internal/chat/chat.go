@@ -3,13 +3,13 @@
 // changed there and nowhere else, and there is no lock.
 //
 // A browser listens by server-sent events and speaks by POST, or does both over a
-// WebSocket. Either way it is sent to from a queue of its own, which the reactor
-// never waits for: one that reads too slowly is cut off and comes back.
+// WebSocket. Either way it follows the stream of a room at its own pace, and the
+// reactor never waits for it: one that falls too far behind is cut off, and comes
+// back.
 package chat
 
 import (
 	"fmt"
-	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,11 +29,10 @@ const (
 )
 
 const (
-	maxRooms    = 64
-	maxLog      = 100             // messages of a room that a newcomer gets
-	absence     = 5 * time.Second // a visitor who is gone for less has not left: a reload
-	roomLife    = 10 * time.Minute
-	socketSlots = 64 // messages that wait for a WebSocket before it is cut off
+	maxRooms = 64
+	maxLog   = 100             // events of a room that a newcomer gets
+	absence  = 5 * time.Second // a visitor who is gone for less has not left: a reload
+	roomLife = 10 * time.Minute
 )
 
 // Rooms are those that are always there.
@@ -58,20 +57,19 @@ type Event struct {
 
 // Hub is the chat. Its state belongs to the reactor.
 type Hub struct {
-	r   *reactor.Reactor
-	log *slog.Logger
+	r *reactor.Reactor
 
 	// Owned by the reactor.
 	rooms   map[string]*room
 	senders map[string]*bucket           // those who spoke of late
-	sockets int                          // in all rooms
+	tabs    int                          // that are connected, in all rooms
 	closed  bool                         // nobody comes in, nothing is said
-	empty   *eventual.Deferred[struct{}] // fires when closed and without sockets
+	empty   *eventual.Deferred[struct{}] // fires when closed and without tabs
 }
 
 // NewHub returns a chat whose state belongs to r.
-func NewHub(r *reactor.Reactor, log *slog.Logger) *Hub {
-	h := &Hub{r: r, log: log, rooms: make(map[string]*room), senders: make(map[string]*bucket), empty: eventual.NewDeferred[struct{}](nil)}
+func NewHub(r *reactor.Reactor) *Hub {
+	h := &Hub{r: r, rooms: make(map[string]*room), senders: make(map[string]*bucket), empty: eventual.NewDeferred[struct{}](nil)}
 	for _, name := range Rooms {
 		h.rooms[name] = newRoom(name)
 	}
@@ -112,14 +110,23 @@ func clean(field, s string, most int, lines bool) (string, error) {
 // isDirection reports whether c changes the direction of text, beyond itself.
 func isDirection(c rune) bool { return c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069 }
 
-// names returns the rooms there are, those that stay first. On the reactor only.
-func (h *Hub) names() []string {
-	var others []string
+// glance is what a page shows before its stream tells more.
+type glance struct {
+	Rooms  []string // that there are; those that stay come first
+	People []string // in one of them
+}
+
+// look takes a glance at a room. On the reactor only.
+func (h *Hub) look(roomName string) (g glance) {
 	for name := range h.rooms {
 		if !slices.Contains(Rooms, name) {
-			others = append(others, name)
+			g.Rooms = append(g.Rooms, name)
 		}
 	}
-	slices.Sort(others)
-	return slices.Concat(Rooms, others)
+	slices.Sort(g.Rooms)
+	g.Rooms = slices.Concat(Rooms, g.Rooms)
+	if rm := h.rooms[roomName]; rm != nil {
+		g.People = rm.nicks()
+	}
+	return g
 }

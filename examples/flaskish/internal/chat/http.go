@@ -48,10 +48,9 @@ func (c *Chat) Register(mux *http.ServeMux) {
 
 func (c *Chat) page(w http.ResponseWriter, r *http.Request) {
 	type view struct {
-		Room, Who string
-		Rooms     []string
-		MaxNick   int
-		MaxText   int
+		Room, Who        string
+		MaxNick, MaxText int
+		glance
 	}
 	v := view{Room: r.URL.Query().Get("room"), Who: who(r), MaxNick: maxNick, MaxText: maxText}
 	if v.Room == "" {
@@ -61,14 +60,14 @@ func (c *Chat) page(w http.ResponseWriter, r *http.Request) {
 		c.site.NotFound(w, r)
 		return
 	}
-	names, err := reactor.WaitFor(r.Context(), c.hub.r, sayTimeout, func(context.Context) ([]string, error) {
-		return c.hub.names(), nil
+	seen, err := reactor.WaitFor(r.Context(), c.hub.r, sayTimeout, func(context.Context) (glance, error) {
+		return c.hub.look(v.Room), nil
 	})
 	if err != nil {
 		c.site.Fail(w, r, httpbridge.ProblemFor(err))
 		return
 	}
-	v.Rooms = names
+	v.glance = seen
 	c.site.Render(w, r, page, v)
 }
 
@@ -140,7 +139,7 @@ func (c *Chat) events() http.Handler {
 			c.site.Fail(w, r, err)
 			return
 		}
-		rm, leave, err := c.enter(r.Context(), v, nil)
+		rm, leave, err := c.enter(r.Context(), v)
 		if err != nil {
 			c.site.Fail(w, r, c.problem(err))
 			return
@@ -151,12 +150,12 @@ func (c *Chat) events() http.Handler {
 }
 
 // enter joins the room on the reactor; leave takes that back, there too.
-func (c *Chat) enter(ctx context.Context, v visitor, s *socket) (rm *room, leave func(), err error) {
+func (c *Chat) enter(ctx context.Context, v visitor) (rm *room, leave func(), err error) {
 	h := c.hub
 	leaveRoom := func(rm *room) {
-		_ = h.r.Call(func() { h.leave(rm, v.who, s) }) // refused only by a reactor that has stopped
+		_ = h.r.Call(func() { h.leave(rm, v.who) }) // refused only by a reactor that has stopped
 	}
-	res := reactor.RunInReactor(ctx, h.r, func(context.Context) (*room, error) { return h.join(v.room, v.who, v.nick, s) })
+	res := reactor.RunInReactor(ctx, h.r, func(context.Context) (*room, error) { return h.join(v.room, v.who, v.nick) })
 	rm, err = res.Wait(sayTimeout)
 	if err != nil {
 		res.Cancel()

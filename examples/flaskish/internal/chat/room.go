@@ -10,13 +10,11 @@ import (
 
 // room is owned by the reactor, but for its stream, which may be used by anybody.
 type room struct {
-	name    string
-	stream  httpbridge.Stream[Event] // to those who listen by server-sent events
-	log     []Message                // the last ones
-	last    uint64                   // ID of the newest message
-	people  map[string]*person       // by who they are
-	sockets map[*socket]struct{}     // of those who are there over a WebSocket
-	expiry  *reactor.DelayedCall     // of a room that nobody is in; nil while somebody is
+	name   string
+	stream httpbridge.Stream[Event] // to all who are there, and what was said before
+	last   uint64                   // ID of the newest message
+	people map[string]*person       // by who they are
+	expiry *reactor.DelayedCall     // of a room that nobody is in; nil while somebody is
 }
 
 // person is somebody in a room, with any number of tabs.
@@ -27,12 +25,7 @@ type person struct {
 }
 
 func newRoom(name string) *room {
-	return &room{
-		name:    name,
-		stream:  httpbridge.Stream[Event]{Encode: encode},
-		people:  make(map[string]*person),
-		sockets: make(map[*socket]struct{}),
-	}
+	return &room{name: name, stream: httpbridge.Stream[Event]{Encode: encode}, people: make(map[string]*person)}
 }
 
 // encode gives the name of an event and what it says.
@@ -48,9 +41,6 @@ func encode(e Event) (name string, data []byte, err error) {
 // tell tells everybody in the room. It waits for nobody.
 func (rm *room) tell(e Event) {
 	_ = rm.stream.Publish(e) // fails only once the room is no more
-	for s := range rm.sockets {
-		s.send(e)
-	}
 }
 
 // nicks are the names of those who are there, each once.

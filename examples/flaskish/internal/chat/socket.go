@@ -31,43 +31,8 @@ type said struct {
 	Text string `json:"text"`
 }
 
-// socket is somebody who is connected by a WebSocket. What is sent to them waits
-// in a queue, which one goroutine empties.
-type socket struct {
-	queue chan frame
-	once  sync.Once // guards the close of over
-	over  chan struct{}
-	why   websocket.CloseError // set before over is closed
-}
-
-func newSocket() *socket {
-	return &socket{queue: make(chan frame, socketSlots), over: make(chan struct{})}
-}
-
-// send queues e, or ends a connection that does not keep up. It never waits. On
-// the reactor only.
-func (s *socket) send(e Event) { s.put(frame{Said: e.Message, People: e.People}) }
-
-func (s *socket) put(f frame) {
-	select {
-	case s.queue <- f:
-	default:
-		s.end(websocket.StatusPolicyViolation, "too slow")
-	}
-}
-
-// bye ends the connection because the program does.
-func (s *socket) bye() { s.end(websocket.StatusGoingAway, "the server is stopping") }
-
-func (s *socket) end(code websocket.StatusCode, reason string) {
-	s.once.Do(func() {
-		s.why = websocket.CloseError{Code: code, Reason: reason}
-		close(s.over)
-	})
-}
-
 // serveSocket talks with one browser until either side ends it. The goroutine is
-// the request's; it reads, and a second one, which it ends and waits for, writes.
+// the request's; it reads, and ends and waits for the others.
 func (c *Chat) serveSocket(w http.ResponseWriter, r *http.Request) {
 	v, err := c.visitor(r)
 	if err != nil {
@@ -84,52 +49,45 @@ func (c *Chat) serveSocket(w http.ResponseWriter, r *http.Request) {
 	// Not the request's: it says nothing about a connection that was taken over.
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := newSocket()
-	_, leave, err := c.enter(ctx, v, s)
+	rm, leave, err := c.enter(ctx, v)
 	if err != nil {
 		_ = conn.Close(websocket.StatusTryAgainLater, "the chat is closed")
 		return
 	}
 	defer leave()
-	var writer sync.WaitGroup
-	writer.Go(func() {
-		defer cancel() // ends a read too
-		s.write(ctx, conn)
-	})
-	c.read(ctx, conn, s, v)
+	var others sync.WaitGroup
+	for _, f := range []func(){
+		func() { write(ctx, conn, rm) },
+		func() { ping(ctx, conn) },
+	} {
+		others.Go(func() {
+			defer cancel() // which ends the read too
+			f()
+		})
+	}
+	c.read(ctx, conn, v)
 	cancel()
-	writer.Wait()
+	others.Wait()
 }
 
-// write sends what is queued until the connection is over, and sees to it that a
-// browser that is gone is noticed.
-func (s *socket) write(ctx context.Context, conn *websocket.Conn) {
-	ping := time.NewTicker(pingEvery)
-	defer ping.Stop()
-	for {
-		var err error
-		select {
-		case f := <-s.queue:
-			err = s.one(ctx, conn, f)
-		case <-ping.C:
-			limited, cancel := context.WithTimeout(ctx, writeTimeout)
-			err = conn.Ping(limited)
-			cancel()
-		case <-s.over:
-			late := time.AfterFunc(closeTimeout, func() { _ = conn.CloseNow() })
-			_ = conn.Close(s.why.Code, s.why.Reason) // it may be gone already
-			late.Stop()
-			return
-		case <-ctx.Done():
+// write sends what happens in the room. One who does not keep up is sent away, and
+// comes back.
+func write(ctx context.Context, conn *websocket.Conn, rm *room) {
+	for e, err := range rm.stream.Watch(ctx, maxLog) {
+		if err != nil {
+			hangUp(conn, websocket.StatusPolicyViolation, "too slow")
 			return
 		}
-		if err != nil {
+		if send(ctx, conn, frame{Said: e.Message, People: e.People}) != nil {
 			return
 		}
 	}
+	if ctx.Err() == nil {
+		hangUp(conn, websocket.StatusGoingAway, "the room is closed")
+	}
 }
 
-func (s *socket) one(ctx context.Context, conn *websocket.Conn, f frame) error {
+func send(ctx context.Context, conn *websocket.Conn, f frame) error {
 	data, err := json.Marshal(f)
 	if err != nil {
 		return err
@@ -139,8 +97,34 @@ func (s *socket) one(ctx context.Context, conn *websocket.Conn, f frame) error {
 	return conn.Write(ctx, websocket.MessageText, data)
 }
 
+// ping sees to it that a browser that is gone is noticed.
+func ping(ctx context.Context, conn *websocket.Conn) {
+	tick := time.NewTicker(pingEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		limited, cancel := context.WithTimeout(ctx, writeTimeout)
+		err := conn.Ping(limited)
+		cancel()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// hangUp closes conn in good order, if the browser takes part in it in time.
+func hangUp(conn *websocket.Conn, code websocket.StatusCode, reason string) {
+	late := time.AfterFunc(closeTimeout, func() { _ = conn.CloseNow() })
+	defer late.Stop()
+	_ = conn.Close(code, reason) // it may be gone already
+}
+
 // read has the visitor say what comes in.
-func (c *Chat) read(ctx context.Context, conn *websocket.Conn, s *socket, v visitor) {
+func (c *Chat) read(ctx context.Context, conn *websocket.Conn, v visitor) {
 	for {
 		_, data, err := conn.Read(ctx)
 		if err != nil {
@@ -148,11 +132,13 @@ func (c *Chat) read(ctx context.Context, conn *websocket.Conn, s *socket, v visi
 		}
 		var m said
 		if err := json.Unmarshal(data, &m); err != nil {
-			s.end(websocket.StatusInvalidFramePayloadData, "not a message")
+			hangUp(conn, websocket.StatusInvalidFramePayloadData, "not a message")
 			return
 		}
 		if _, err := c.hub.Say(ctx, v.room, v.who, m.Nick, m.Text).Wait(sayTimeout); err != nil {
-			s.put(frame{Error: tellable(err)})
+			if send(ctx, conn, frame{Error: tellable(err)}) != nil {
+				return
+			}
 		}
 	}
 }

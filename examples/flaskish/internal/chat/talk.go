@@ -43,9 +43,6 @@ func (h *Hub) say(roomName, who, nick, text string) (Message, error) {
 	}
 	rm.last++
 	m := Message{ID: rm.last, At: now.UTC(), Who: who, Nick: nick, Text: text}
-	if rm.log = append(rm.log, m); len(rm.log) > maxLog {
-		rm.log = slices.Delete(rm.log, 0, len(rm.log)-maxLog)
-	}
 	if p := rm.people[who]; p != nil && p.nick != nick {
 		p.nick = nick
 		rm.tell(Event{People: rm.nicks()})
@@ -74,8 +71,8 @@ func (h *Hub) room(name string) (*room, error) {
 	return rm, nil
 }
 
-// join adds a tab of who, and a socket if it is connected by one.
-func (h *Hub) join(roomName, who, nick string, s *socket) (*room, error) {
+// join adds a tab of who to a room.
+func (h *Hub) join(roomName, who, nick string) (*room, error) {
 	rm, err := h.room(roomName)
 	if err != nil {
 		return nil, err
@@ -86,6 +83,7 @@ func (h *Hub) join(roomName, who, nick string, s *socket) (*room, error) {
 		rm.people[who] = p
 	}
 	p.tabs++
+	h.tabs++
 	if p.gone != nil {
 		p.gone.Cancel()
 		p.gone = nil
@@ -94,32 +92,23 @@ func (h *Hub) join(roomName, who, nick string, s *socket) (*room, error) {
 		rm.expiry.Cancel()
 		rm.expiry = nil
 	}
-	isNew := p.nick != nick
-	p.nick = nick
-	if s != nil {
-		for i := range rm.log {
-			s.send(Event{Message: &rm.log[i]})
-		}
-		rm.sockets[s] = struct{}{}
-		h.sockets++
-		s.send(Event{People: rm.nicks()})
-	}
-	if isNew {
+	if p.nick != nick {
+		p.nick = nick
 		rm.tell(Event{People: rm.nicks()})
 	}
 	return rm, nil
 }
 
 // leave takes a tab away. Somebody without any is gone after a while.
-func (h *Hub) leave(rm *room, who string, s *socket) {
-	if s != nil {
-		delete(rm.sockets, s)
-		if h.sockets--; h.sockets == 0 && h.closed {
-			_ = h.empty.Callback(struct{}{}) // once: nobody comes in any more
-		}
-	}
+func (h *Hub) leave(rm *room, who string) {
 	p := rm.people[who]
-	if p.tabs--; p.tabs > 0 || h.closed {
+	p.tabs--
+	h.tabs--
+	if h.closed {
+		h.checkEmpty()
+		return
+	}
+	if p.tabs > 0 {
 		return
 	}
 	p.gone = h.r.CallLater(absence, func() {
@@ -142,15 +131,12 @@ func (h *Hub) expire(rm *room) {
 	})
 }
 
-// close ends everything: streams end, and sockets are told to go. The result is
-// that they have.
+// close ends everything: whoever follows a room comes to its end. It fires when
+// they all have left.
 func (h *Hub) close() *eventual.Deferred[struct{}] {
 	h.closed = true
 	for _, rm := range h.rooms {
 		rm.stream.Close()
-		for s := range rm.sockets {
-			s.bye()
-		}
 		for _, p := range rm.people {
 			if p.gone != nil {
 				p.gone.Cancel()
@@ -160,10 +146,14 @@ func (h *Hub) close() *eventual.Deferred[struct{}] {
 			rm.expiry.Cancel()
 		}
 	}
-	if h.sockets == 0 {
-		_ = h.empty.Callback(struct{}{}) // fired already by a Close before this
-	}
+	h.checkEmpty()
 	return h.empty
+}
+
+func (h *Hub) checkEmpty() {
+	if h.tabs == 0 {
+		_ = h.empty.Callback(struct{}{}) // a second Close finds it fired
+	}
 }
 
 // Close ends the chat: whoever is connected is sent away, and nobody comes in. It

@@ -24,7 +24,7 @@ type Config struct {
 	Source string // named to users
 	Every  time.Duration
 	Least  time.Duration // between two fetches, whatever jitter, back-off and the phase say; zero: no such limit
-	Fetch  func(context.Context) (Fetched, error)
+	Fetch  func(context.Context) *eventual.Result[Fetched]
 	Record rates.History // of the days that a replay shows, past and to come; zero: what is fetched is recorded
 	Logger *slog.Logger
 }
@@ -95,8 +95,8 @@ func (p *Poller) Start(ctx context.Context) *eventual.Result[struct{}] {
 	return p.loop.Start(ctx, p.cfg.Every, true)
 }
 
-// poll is one run, a coroutine on the reactor. The fetch blocks, so it has a
-// goroutine of its own; the reactor goes on meanwhile.
+// poll is one run, a coroutine on the reactor, which goes on with other things while
+// this one awaits the fetch.
 func (p *Poller) poll(t *reactor.Tick) error {
 	// A retry, or the run after one that came back into phase, may be early.
 	if early := p.cfg.Least - time.Since(p.asked); early > 0 {
@@ -105,7 +105,7 @@ func (p *Poller) poll(t *reactor.Tick) error {
 		}
 	}
 	p.asked = time.Now()
-	got, err := reactor.Await(t.Co, eventual.Go(t.Context(), p.cfg.Fetch))
+	got, err := reactor.Await(t.Co, p.cfg.Fetch(t.Context()))
 	if t.Context().Err() != nil {
 		return err // shutting down says nothing about the feed
 	}

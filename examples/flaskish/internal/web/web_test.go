@@ -16,6 +16,7 @@ import (
 	"github.com/shopspring/decimal"
 	"go.uber.org/goleak"
 
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/ecb"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/poller"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/site"
@@ -42,11 +43,11 @@ func newSite(t *testing.T, broken bool) *testSite {
 	log := slog.New(slog.DiscardHandler)
 	r := reactor.New(reactor.Config{Name: "web", Logger: log})
 	r.Start()
-	p := poller.New(r, poller.Config{Source: "test", Every: 10 * time.Millisecond, Logger: log, Fetch: func(context.Context) (poller.Fetched, error) {
+	p := poller.New(r, poller.Config{Source: "test", Every: 10 * time.Millisecond, Logger: log, Fetch: func(context.Context) *eventual.Result[poller.Fetched] {
 		if s.broken.Load() {
-			return poller.Fetched{}, errors.New("broken <for the test>")
+			return eventual.Failed[poller.Fetched](errors.New("broken <for the test>"))
 		}
-		return poller.Fetched{Days: []ecb.Day{day}}, nil
+		return eventual.Of(poller.Fetched{Days: []ecb.Day{day}})
 	}})
 	p.Start(context.Background())
 	s.app = &App{Site: &site.Site{Logger: log}, Rates: p, Every: time.Hour}
