@@ -197,7 +197,7 @@ func (r *receivedTypes) note(body []byte) (key uint64, data []byte, err error) {
 	if size > 0 {
 		r.mu.Lock()
 		if r.defs == nil {
-			r.defs, r.free = map[uint64][]byte{}, map[uint64][]*gobDecoder{}
+			r.defs = make(map[uint64][]byte)
 		}
 		r.defs[key] = bytes.Clone(body[:size])
 		r.mu.Unlock()
@@ -223,6 +223,9 @@ func (r *receivedTypes) take(key uint64) (d *gobDecoder, defs []byte) {
 func (r *receivedTypes) giveBack(key uint64, d *gobDecoder) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.free == nil {
+		r.free = make(map[uint64][]*gobDecoder)
+	}
 	r.free[key] = append(r.free[key], d)
 }
 

@@ -48,7 +48,18 @@ var (
 			return "", ctx.Err()
 		}
 	})
-	sleepOn = procpool.Register("sleepOn", func(_ context.Context, d time.Duration) (string, error) { time.Sleep(d); return "slept", nil })
+	// count reports 1 to n, ask has the pool's process double n.
+	count = procpool.Register("count", func(ctx context.Context, n int) (int, error) {
+		for i := range n {
+			if err := procpool.Progress(ctx, i+1); err != nil {
+				return 0, err
+			}
+		}
+		return n, nil
+	})
+	ask         = procpool.Register("ask", func(ctx context.Context, n int) (int, error) { return procpool.CallParent[int, int](ctx, "double", n) })
+	unencodable = procpool.Register("unencodable", func(context.Context, struct{}) (any, error) { return struct{ F func() }{}, nil })
+	sleepOn     = procpool.Register("sleepOn", func(_ context.Context, d time.Duration) (string, error) { time.Sleep(d); return "slept", nil })
 )
 
 type said struct{ Out, Err string }

@@ -196,8 +196,11 @@ func (w *worker) loop() {
 			go w.loop() // ends as this one would have
 		}
 	}()
-	for w.status == nil || w.readErr == nil {
+	for {
 		w.handleBatch()
+		if w.status != nil && w.readErr != nil {
+			break
+		}
 		w.flush()
 		w.arm()
 		w.await()
