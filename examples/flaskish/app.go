@@ -43,7 +43,8 @@ var niceness = map[bool]int{false: 5}[inProcess]
 type app struct {
 	reactor    *reactor.Reactor
 	processes  *procpool.Pool
-	threads    *threadpool.Pool
+	threads    *threadpool.Pool // for jobs
+	pages      *threadpool.Pool // for requests, so that jobs do not take their turns
 	cooperator *coiterate.Cooperator
 	client     *httpbridge.Client
 
@@ -54,7 +55,8 @@ type app struct {
 	handler http.Handler
 }
 
-// newApp starts everything. What it returns is to be stopped.
+// newApp starts everything. What it returns is to be stopped; when it fails the
+// program is to end.
 func newApp(o options, source feedSource, log *slog.Logger) (a *app, err error) {
 	a = &app{client: &httpbridge.Client{Retries: -1, TryTimeout: fetchTimeout, MaxBody: ecb.MaxSize}}
 	a.processes, err = procpool.New(procpool.Config{
@@ -64,9 +66,12 @@ func newApp(o options, source feedSource, log *slog.Logger) (a *app, err error) 
 	if err != nil {
 		return nil, err
 	}
-	a.threads, err = threadpool.New(threadpool.Config{Name: "threads", Max: o.threads, QueueLimit: queueLimit, Logger: log})
-	if err != nil {
-		return nil, errors.Join(err, a.processes.Stop(context.Background()))
+	a.threads, err = threadpool.New(threadpool.Config{Name: "jobs", Max: o.threads, QueueLimit: queueLimit, Logger: log})
+	if err == nil {
+		a.pages, err = threadpool.New(threadpool.Config{Name: "pages", Max: o.threads, Logger: log})
+	}
+	if err != nil { // the flags were checked, so it is a mistake here
+		return nil, err
 	}
 	a.reactor = reactor.New(reactor.Config{Name: "flaskish", Logger: log})
 	a.reactor.Start()
@@ -80,11 +85,11 @@ func newApp(o options, source feedSource, log *slog.Logger) (a *app, err error) 
 		Board: jobs.NewBoard(a.reactor, keepResults), Market: market(rates), Keep: keepResults, CanCrash: !inProcess,
 	})
 	if err != nil {
-		return nil, errors.Join(err, a.stop(context.Background()))
+		return nil, err
 	}
 	a.downloads = download.New(s, archive(a.client, source.archive))
 	st := status.New(s, status.Sources{
-		Reactor: a.reactor, Threads: a.threads, Processes: a.processes, Cooperator: a.cooperator, Resources: a.jobs.Stats,
+		Reactor: a.reactor, Threads: []*threadpool.Pool{a.threads, a.pages}, Processes: a.processes, Cooperator: a.cooperator, Resources: a.jobs.Stats,
 	})
 	st.Start(context.Background()) // ended by the reactor's stop
 
@@ -95,7 +100,7 @@ func newApp(o options, source feedSource, log *slog.Logger) (a *app, err error) 
 	chat.New(a.hub, s).Register(mux)
 	a.jobs.Register(mux)
 	// Blocking code that is not to take a goroutine for each of too many visitors.
-	pooled := httpbridge.Middleware(a.threads, httpbridge.PoolConfig{Timeout: 5 * time.Second, QueueLimit: queueLimit, Logger: log})
+	pooled := httpbridge.Middleware(a.pages, httpbridge.PoolConfig{Timeout: 5 * time.Second, QueueLimit: queueLimit, Logger: log})
 	mux.Handle("GET /download", pooled(a.downloads.Handler()))
 	st.Register(mux)
 	a.handler = site.WithPolicy(mux)
@@ -144,10 +149,11 @@ func (a *app) stop(ctx context.Context) error {
 	defer a.client.CloseIdleConnections()
 	a.cooperator.Stop()
 	var wg sync.WaitGroup
-	errs := make([]error, 3)
+	errs := make([]error, 4)
 	wg.Go(func() { errs[0] = a.hub.Close(ctx) })
 	wg.Go(func() { errs[1] = a.threads.Stop(ctx) })
-	wg.Go(func() { errs[2] = a.processes.Stop(ctx) })
+	wg.Go(func() { errs[2] = a.pages.Stop(ctx) })
+	wg.Go(func() { errs[3] = a.processes.Stop(ctx) })
 	wg.Wait()
 	return errors.Join(append(errs, a.reactor.Stop(ctx))...)
 }

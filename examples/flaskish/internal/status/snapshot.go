@@ -17,7 +17,7 @@ type Snapshot struct {
 	Uptime    float64   `json:"uptime"` // in seconds
 	PID       int       `json:"pid"`
 	Reactor   Reactor   `json:"reactor"`
-	Threads   Threads   `json:"threads"`
+	Threads   []Threads `json:"threads"`
 	Processes Processes `json:"processes"`
 	Tasks     Tasks     `json:"tasks"`
 	Results   Results   `json:"results"`
@@ -49,8 +49,9 @@ type Reactor struct {
 	Panics     uint64  `json:"panics"`
 }
 
-// Threads is the thread pool.
+// Threads is a thread pool.
 type Threads struct {
+	Name      string  `json:"name"`
 	Max       int     `json:"max"`
 	Workers   int     `json:"workers"`
 	Busy      int     `json:"busy"`
@@ -126,7 +127,10 @@ func (s *Status) sample(*reactor.Tick) error {
 	}
 	res := s.from.Resources()
 	snap.Results = Results{res.Pending, res.Finished, res.Owners}
-	latest := Sample{Time: now.Unix(), Lag: ms(s.worst), Queued: rs.Queued + snap.Threads.Queued + snap.Processes.Queued}
+	latest := Sample{Time: now.Unix(), Lag: ms(s.worst), Queued: rs.Queued + snap.Processes.Queued}
+	for _, t := range snap.Threads {
+		latest.Queued += t.Queued
+	}
 	if passed := rs.Uptime - s.uptime; passed > 0 {
 		snap.Reactor.Busy = min(max(float64(busy-s.busy)/float64(passed), 0), 1)
 	}
@@ -138,12 +142,15 @@ func (s *Status) sample(*reactor.Tick) error {
 	return nil
 }
 
-func (s *Status) threads() Threads {
-	st := s.from.Threads.Stats()
-	return Threads{
-		Max: st.Max, Workers: st.Workers, Busy: st.Busy, Waiting: st.Waiting, Queued: st.Queued,
-		Succeeded: st.Succeeded, Failed: st.Failed, WaitP99: ms(st.Wait.P99), RunP99: ms(st.Run.P99),
+func (s *Status) threads() (all []Threads) {
+	for _, p := range s.from.Threads {
+		st := p.Stats()
+		all = append(all, Threads{
+			Name: st.Name, Max: st.Max, Workers: st.Workers, Busy: st.Busy, Waiting: st.Waiting, Queued: st.Queued,
+			Succeeded: st.Succeeded, Failed: st.Failed, WaitP99: ms(st.Wait.P99), RunP99: ms(st.Run.P99),
+		})
 	}
+	return all
 }
 
 func (s *Status) processes() Processes {

@@ -32,7 +32,7 @@ const (
 // Sources are the components that are watched.
 type Sources struct {
 	Reactor    *reactor.Reactor
-	Threads    *threadpool.Pool
+	Threads    []*threadpool.Pool
 	Processes  *procpool.Pool
 	Cooperator *coiterate.Cooperator
 	Resources  func() httpbridge.ResourcesStats

@@ -34,7 +34,6 @@ const formats = {
   "reactor.lag_p99": duration,
   "reactor.lag_max": duration,
   "reactor.busy": (share) => `${Math.round(100 * share)} %`,
-  "threads.wait_p99": duration,
   "runtime.heap": bytes,
 };
 
@@ -48,24 +47,43 @@ function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function showWorkers(workers) {
-  const body = document.getElementById("workers");
-  while (body.rows.length > workers.length) body.deleteRow(-1);
-  workers.forEach((worker, i) => {
+// fill makes the rows of a table body, in place so that nothing flickers. From the
+// column number on they hold numbers.
+function fill(id, rows, number) {
+  const body = document.getElementById(id);
+  if (body.rows[0]?.cells.length === 1 && rows.length > 0) body.deleteRow(0); // that there is none
+  while (body.rows.length > Math.max(rows.length, 1)) body.deleteRow(-1);
+  rows.forEach((texts, i) => {
     const row = body.rows[i] || body.insertRow();
-    while (row.cells.length < 7) {
-      if (row.insertCell().cellIndex > 2) row.lastElementChild.className = "number";
-    }
-    const cells = [`${worker.id}`, `${worker.pid || ""}`, worker.state, clock(worker.age), whole.format(worker.jobs), bytes(worker.rss), worker.cpu > 0 ? `${worker.cpu.toFixed(1)} s` : ""];
-    cells.forEach((text, j) => set(row.cells[j], text));
-    row.cells[2].className = `state-${worker.state}`;
+    texts.forEach((text, j) => {
+      const cell = row.cells[j] || row.insertCell();
+      cell.classList.toggle("number", j >= number);
+      set(cell, text);
+    });
   });
-  if (workers.length === 0) {
+  if (rows.length === 0 && body.rows[0]?.cells.length !== 1) {
+    body.replaceChildren();
     const cell = body.insertRow().insertCell();
-    cell.colSpan = 7;
+    cell.colSpan = 20;
     cell.className = "quiet";
     cell.textContent = "None is needed at the moment.";
   }
+}
+
+function showWorkers(workers) {
+  fill("workers", workers.map((w) => [
+    `${w.id}`, `${w.pid || ""}`, w.state, clock(w.age), whole.format(w.jobs), bytes(w.rss), w.cpu > 0 ? `${w.cpu.toFixed(1)} s` : "",
+  ]), 3);
+  workers.forEach((worker, i) => {
+    document.getElementById("workers").rows[i].cells[2].className = `state-${worker.state}`;
+  });
+}
+
+function showPools(pools) {
+  fill("pools", pools.map((p) => [
+    p.name, `${p.busy} of ${p.max}`, whole.format(p.workers), whole.format(p.queued), whole.format(p.succeeded), whole.format(p.failed),
+    duration(p.wait_p99), duration(p.run_p99),
+  ]), 1);
 }
 
 let plot = null;
@@ -86,11 +104,11 @@ let told = 0; // when the label of the chart was changed
 function update(snapshot) {
   for (const element of values) set(element, format(element.dataset.value, at(snapshot, element.dataset.value)));
   for (const meter of meters) {
-    if (meter.dataset.max) meter.max = at(snapshot, meter.dataset.max);
     meter.value = at(snapshot, meter.dataset.meter);
   }
   document.getElementById("failing").hidden = !snapshot.processes.failing;
   showWorkers(snapshot.processes.workers);
+  showPools(snapshot.threads);
   draw(snapshot.past);
   if (Date.now() - told > 10000) { // a reader need not hear each second
     told = Date.now();
