@@ -21,7 +21,7 @@ func TestJobProgressReachesTheEndAndSurvivesAReload(t *testing.T) {
 				}).observe(document.querySelector("#jobs"), { subtree: true, childList: true, attributes: true });
 				return true;
 			})()`)
-			b.order("montecarlo", where, 4, "one")
+			b.order("montecarlo", where, 40, "one")
 			b.await(done)
 			if !get[bool](b, "window.bars.some((v) => v > 5 && v < 95) && window.bars.includes(100)") {
 				t.Errorf("the bar went %s", get[string](b, "JSON.stringify(window.bars)"))
@@ -45,7 +45,7 @@ func TestJobProgressReachesTheEndAndSurvivesAReload(t *testing.T) {
 func TestSeveralJobsAtOnceAndAReloadWhileTheyRun(t *testing.T) {
 	p := start(t)
 	b := open(t, p.url+"/jobs")
-	b.order("mandelbrot", "process", 2, "all")
+	b.order("mandelbrot", "process", 20, "all")
 	b.await("document.querySelectorAll('.job').length === 3")
 	b.do(chromedp.Reload())
 	b.await("document.querySelectorAll('.job[data-state=done]').length === 3")
@@ -67,7 +67,7 @@ func TestCancel(t *testing.T) {
 	p := start(t, "-workers", "1")
 	b := open(t, p.url+"/jobs")
 	for _, where := range []string{"process", "thread", "cooperative"} {
-		b.order("montecarlo", where, 10, "one")
+		b.order("montecarlo", where, 100, "one")
 		b.await("document.querySelector('.job[data-state=running]')")
 		b.do(chromedp.Click(".job[data-state=running] .cancel"))
 		b.await("document.querySelector('.job[data-state=canceled]')")
@@ -75,7 +75,7 @@ func TestCancel(t *testing.T) {
 		b.await("document.querySelectorAll('.job').length === 0")
 	}
 	// The one worker is free again, or another has its place.
-	b.order("montecarlo", "process", 1, "one")
+	b.order("montecarlo", "process", 10, "one")
 	b.await(done)
 }
 
@@ -88,7 +88,7 @@ func TestAKilledWorkerIsShown(t *testing.T) {
 		{"exit", "exited with code 3", ""},
 	} {
 		b.set("#order [name=crash]", c.how)
-		b.order("montecarlo", "process", 2, "crash")
+		b.order("montecarlo", "process", 20, "crash")
 		b.await("document.querySelector('.job[data-state=failed] .problem').textContent.includes(" + quoted(c.says) + ")")
 		if c.stderr != "" {
 			b.await("document.querySelector('.job pre').textContent.includes(" + quoted(c.stderr) + ")")
@@ -99,6 +99,6 @@ func TestAKilledWorkerIsShown(t *testing.T) {
 		b.do(chromedp.Click(".job .remove"))
 		b.await("document.querySelectorAll('.job').length === 0")
 	}
-	b.order("montecarlo", "process", 1, "one") // by the worker that took the place
+	b.order("montecarlo", "process", 10, "one") // by the worker that took the place
 	b.await(done)
 }

@@ -24,13 +24,13 @@ var pages = []struct {
 		b.await("document.querySelectorAll('#log li').length === 2")
 	}},
 	{"jobs", "/jobs", func(b *tab) {
-		b.order("mandelbrot", "process", 1, "one")
+		b.order("mandelbrot", "process", 10, "one")
 		b.await("document.querySelector('.job[data-state=done] .outcome img')?.naturalWidth > 0")
-		b.order("montecarlo", "thread", 1, "one")
+		b.order("montecarlo", "thread", 10, "one")
 		b.await("document.querySelectorAll('.job[data-state=done] .outcome:not([hidden])').length === 2")
-		b.order("montecarlo", "process", 1, "crash")
+		b.order("montecarlo", "process", 10, "crash")
 		b.await("document.querySelector('.job[data-state=failed]')")
-		b.order("mandelbrot", "process", 10, "all")
+		b.order("mandelbrot", "process", 100, "all")
 		b.await("document.querySelectorAll('.job[data-state=running]').length === 3")
 	}},
 	{"download", "/download", func(b *tab) { b.await("document.querySelectorAll('.line').length > 20") }},

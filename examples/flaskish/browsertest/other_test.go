@@ -35,7 +35,7 @@ func TestStatusIsLive(t *testing.T) {
 
 	// A job in a process shows among the workers.
 	jobs := open(t, p.url+"/jobs")
-	jobs.order("montecarlo", "process", 5, "one")
+	jobs.order("montecarlo", "process", 50, "one")
 	b.await("document.querySelector('#workers .state-busy')")
 	jobs.await("document.querySelector('.job[data-state=done]')")
 	b.await("!document.querySelector('#workers .state-busy') && document.querySelector('[data-value=\"processes.succeeded\"]').textContent === '1'")

@@ -19,7 +19,7 @@ const (
 var Kinds = []string{Mandelbrot, MonteCarlo}
 
 // MaxEffort is the most that a Spec may ask for.
-const MaxEffort = 10
+const MaxEffort = 100
 
 // Spec says what to compute. The same one gives the same outcome.
 type Spec struct {

@@ -88,7 +88,7 @@ func TestBadSpecs(t *testing.T) {
 	}{
 		{Spec{Kind: "nothing", Effort: 1}, "nothing"},
 		{Spec{Kind: Mandelbrot, Effort: 0}, "effort 0"},
-		{Spec{Kind: Mandelbrot, Effort: MaxEffort + 1}, "effort 11"},
+		{Spec{Kind: Mandelbrot, Effort: MaxEffort + 1}, "effort 101"},
 		{Spec{Kind: MonteCarlo, Effort: 1}, "market"},
 		{Spec{Kind: MonteCarlo, Effort: 1, Market: Market{Rate: 1, Volatility: 2}}, "market"},
 	} {
@@ -120,7 +120,7 @@ func BenchmarkCompute(b *testing.B) {
 	for _, kind := range Kinds {
 		b.Run(kind, func(b *testing.B) {
 			for b.Loop() {
-				r, err := Spec{Kind: kind, Effort: 5, Seed: 1, Market: market}.Begin()
+				r, err := Spec{Kind: kind, Effort: 50, Seed: 1, Market: market}.Begin()
 				if err != nil {
 					b.Fatal(err)
 				}

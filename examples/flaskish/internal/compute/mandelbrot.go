@@ -33,7 +33,7 @@ var views = []view{
 
 func (s Spec) mandelbrot() *Run {
 	v := views[s.Seed%uint64(len(views))]
-	grid := grid{iterations: 600 * s.Effort, samples: (s.Effort + 1) / 2, pixel: v.span / width}
+	grid := grid{iterations: 100 + 60*s.Effort, samples: 1 + s.Effort/25, pixel: v.span / width}
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	steps := func(yield func(float64) bool) {
 		for y := range height {

@@ -26,7 +26,7 @@ type simulation struct {
 
 // monteCarlo simulates a rate as a geometric Brownian motion without drift.
 func (s Spec) monteCarlo() *Run {
-	paths := 200_000 * s.Effort
+	paths := 20_000 * s.Effort
 	sim := &simulation{sigma: s.Market.Volatility, reach: 5 * s.Market.Volatility * math.Sqrt(tradingDays)}
 	rng := rand.New(rand.NewPCG(s.Seed, 1))
 	steps := func(yield func(float64) bool) {

@@ -3,6 +3,7 @@ package jobs
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -28,7 +29,7 @@ var Places = []string{Process, Thread, Cooperative}
 var Crashes = []string{"kill", "panic", "exit"}
 
 const (
-	defaultEffort = 5
+	defaultEffort = 50
 	maxOrder      = 4 << 10 // bytes
 )
 
@@ -81,7 +82,7 @@ func (o order) check() error {
 	case !slices.Contains(Places, o.Where):
 		return refuse("where", o.Where, "one of "+strings.Join(Places, ", "))
 	case o.Effort < 1 || o.Effort > compute.MaxEffort:
-		return refuse("effort", o.Effort, "from 1 to 10")
+		return refuse("effort", o.Effort, fmt.Sprint("from 1 to ", compute.MaxEffort))
 	case o.Crash != "" && !slices.Contains(Crashes, o.Crash):
 		return refuse("crash", o.Crash, "one of "+strings.Join(Crashes, ", "))
 	case o.Crash != "" && o.Where != Process:
