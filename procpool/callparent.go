@@ -50,9 +50,7 @@ func (w *worker) call(f frame.Frame) error {
 	}
 	ctx, id := w.line[0].core().ctx, f.ID
 	r = r.keep()
-	w.p.mu.Lock()
-	w.p.calls++
-	w.p.mu.Unlock()
+	w.p.callBegins()
 	go func() { // ends when the user's function does
 		defer w.p.callEnded()
 		protect(func() (payload, error) {
@@ -70,6 +68,13 @@ func (w *worker) call(f frame.Frame) error {
 		})
 	}()
 	return nil
+}
+
+// callBegins and callEnded count what a stopping pool waits for besides workers.
+func (p *Pool) callBegins() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls++
 }
 
 func (p *Pool) callEnded() {

@@ -37,6 +37,13 @@ type payload struct {
 	mem      *memory // of a Shared payload
 }
 
+// encoder is how one side makes bytes of values.
+type encoder struct {
+	codec codec
+	limit int       // for the bytes of one value
+	kept  *memories // may be nil
+}
+
 // shareFrom is from how many bytes on a []byte crosses in shared memory, where
 // there is any. Below, copying through the socket costs less than a mapping.
 const shareFrom = 256 << 10
@@ -44,25 +51,25 @@ const shareFrom = 256 << 10
 // box is what crosses for a value, because gob will not have a nil pointer alone.
 type box[T any] struct{ V T }
 
-// encode encodes v; limit is for its bytes.
-func encode[T any](c codec, limit int, v T) (payload, error) {
+// encode encodes v.
+func encode[T any](e encoder, v T) (payload, error) {
 	if raw, ok := any(v).([]byte); ok {
-		return rawPayload(limit, raw)
+		return e.raw(raw)
 	}
-	if c == jsonCodec {
-		return jsonPayload(limit, v)
+	if e.codec == jsonCodec {
+		return e.json(v)
 	}
 	b := box[T]{v}
-	return gobPayload(limit, reflect.ValueOf(&b).Elem())
+	return e.gob(reflect.ValueOf(&b).Elem())
 }
 
 // encodeAny encodes a value whose type the receiver has to know.
-func encodeAny(c codec, limit int, v any) (payload, error) {
+func encodeAny(e encoder, v any) (payload, error) {
 	if raw, ok := v.([]byte); ok {
-		return rawPayload(limit, raw)
+		return e.raw(raw)
 	}
-	if c == jsonCodec {
-		return jsonPayload(limit, v)
+	if e.codec == jsonCodec {
+		return e.json(v)
 	}
 	value := reflect.ValueOf(v)
 	for value.Kind() == reflect.Pointer && !value.IsNil() {
@@ -74,25 +81,25 @@ func encodeAny(c codec, limit int, v any) (payload, error) {
 	if err := encodable(value.Type()); err != nil {
 		return payload{}, err
 	}
-	return gobPayload(limit, value)
+	return e.gob(value)
 }
 
-func rawPayload(limit int, raw []byte) (payload, error) {
-	if err := fits(len(raw), limit); err != nil {
+func (e encoder) raw(raw []byte) (payload, error) {
+	if err := fits(len(raw), e.limit); err != nil {
 		return payload{}, err
 	}
 	if len(raw) >= shareFrom {
-		if mem, err := newMemory(raw); err == nil {
+		if mem, err := newMemory(e.kept, raw); err == nil {
 			return payload{encoding: frame.Shared, mem: mem}, nil
 		} // else there is none to be had, and the socket will do
 	}
 	return payload{encoding: frame.Raw, data: bytes.Clone(raw)}, nil
 }
 
-func jsonPayload(limit int, v any) (payload, error) {
+func (e encoder) json(v any) (payload, error) {
 	data, err := json.Marshal(v)
 	if err == nil {
-		err = fits(len(data), limit)
+		err = fits(len(data), e.limit)
 	}
 	if err != nil {
 		return payload{}, err
@@ -100,10 +107,10 @@ func jsonPayload(limit int, v any) (payload, error) {
 	return payload{encoding: frame.Encoded, data: data}, nil
 }
 
-func gobPayload(limit int, v reflect.Value) (payload, error) {
+func (e encoder) gob(v reflect.Value) (payload, error) {
 	key, defs, data, err := gobTypeOf(v.Type()).encode(v)
 	if err == nil {
-		err = fits(len(data), limit)
+		err = fits(len(data), e.limit)
 	}
 	if err != nil {
 		return payload{}, err
@@ -213,8 +220,8 @@ func encodableAt(t reflect.Type, path string, seen map[reflect.Type]bool) error 
 		}
 		return encodableAt(t.Elem(), path+"'s value", seen)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if f := t.Field(i); f.IsExported() {
+		for f := range t.Fields() {
+			if f.IsExported() {
 				if err := encodableAt(f.Type, path+"."+f.Name, seen); err != nil {
 					return err
 				}

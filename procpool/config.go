@@ -135,7 +135,7 @@ func setDefault[T comparable](field *T, value T) {
 
 func (c Config) check() error {
 	bad := func(field string, value any, want string) error {
-		return fmt.Errorf("Config.%s is %v, want %s", field, value, want)
+		return fmt.Errorf("%s%s is %v, want %s", "Config.", field, value, want)
 	}
 	switch {
 	case c.IdleTimeout < 0:
@@ -181,14 +181,14 @@ func (c Config) checkProcess() error {
 	}
 	if len(c.Command) > 0 {
 		if _, err := exec.LookPath(c.Command[0]); err != nil {
-			return fmt.Errorf("Config.Command: %w", err)
+			return fmt.Errorf("%s: %w", "Config.Command", err)
 		}
 	}
 	if c.Dir != "" {
 		if info, err := os.Stat(c.Dir); err != nil {
-			return fmt.Errorf("Config.Dir: %w", err)
+			return fmt.Errorf("%s: %w", "Config.Dir", err)
 		} else if !info.IsDir() {
-			return fmt.Errorf("Config.Dir: %s is not a directory", c.Dir)
+			return fmt.Errorf("%s: %s is not a directory", "Config.Dir", c.Dir)
 		}
 	}
 	return c.checkPlatform()
@@ -207,11 +207,11 @@ func (l Limits) check() error {
 func checkSizes(minimum, maximum int) error {
 	switch {
 	case minimum < 0:
-		return fmt.Errorf("Min is %d, want 0 or more", minimum)
+		return fmt.Errorf("%s is %d, want 0 or more", "Min", minimum)
 	case maximum < 1:
-		return fmt.Errorf("Max is %d, want 1 or more", maximum)
+		return fmt.Errorf("%s is %d, want 1 or more", "Max", maximum)
 	case minimum > maximum:
-		return fmt.Errorf("Min is %d, more than Max, which is %d", minimum, maximum)
+		return fmt.Errorf("%s is %d, more than Max, which is %d", "Min", minimum, maximum)
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ type descriptors struct{}
 
 func (*descriptors) takeFD() (fd int, ok bool) { return -1, false }
 
+func (*descriptors) drop() {}
+
 func (*descriptors) receive(fd int, b []byte) (int, error) {
 	for {
 		n, err := syscall.Read(fd, b)

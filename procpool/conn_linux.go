@@ -24,6 +24,14 @@ func (d *descriptors) takeFD() (fd int, ok bool) {
 	return fd, true
 }
 
+// drop closes those that nobody took.
+func (d *descriptors) drop() {
+	for _, fd := range d.fds {
+		closeFD(fd)
+	}
+	d.fds = nil
+}
+
 // receive reads once, retrying only what a signal interrupted.
 func (d *descriptors) receive(fd int, b []byte) (int, error) {
 	for {

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// errNotOpen is what the system says of a descriptor that was closed.
+const errNotOpen = syscall.EBADF
+
 // socketPair returns the two ends of a connection: the pool's, which the runtime's
 // poller looks after, and the worker's, which blocks.
 func socketPair() (ours conn, theirs *os.File, err error) {
@@ -53,7 +56,7 @@ type transfer struct {
 	err error
 }
 
-func (t *transfer) again() bool { return t.err == syscall.EAGAIN }
+func (t *transfer) again() bool { return t.err == syscall.EAGAIN } //nolint:errorlint // a bare errno
 
 func (c *polled) readOnce(fd uintptr) bool {
 	c.r.n, c.r.err = c.receive(int(fd), c.r.b)
@@ -101,7 +104,12 @@ func (c *polled) write(b []byte, fd int) (int, error) {
 }
 
 func (c *polled) stopReading(after time.Duration) { _ = c.f.SetReadDeadline(time.Now().Add(after)) }
-func (c *polled) close()                          { _ = c.f.Close() }
+
+// close must not be called while somebody reads.
+func (c *polled) close() {
+	_ = c.f.Close()
+	c.drop()
+}
 
 // blocking is the worker's end: plain calls of the system, which answer several
 // times as fast as a poller does.

@@ -105,7 +105,7 @@ func lastLine(s string) string {
 	last := ""
 	for line := range strings.Lines(s) {
 		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+		if saysWhy(line) {
 			return line
 		}
 		if line != "" {
@@ -113,6 +113,12 @@ func lastLine(s string) string {
 		}
 	}
 	return last
+}
+
+// saysWhy reports whether a line is that by which Go's runtime begins its last
+// words.
+func saysWhy(line string) bool {
+	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")
 }
 
 // RemoteError is an error that a function returned in a worker, or its panic.

@@ -43,7 +43,6 @@ func (e *edgeError) Unwrap() error { return e.err }
 // newFailure describes err, which f, if there is one, ended with.
 func newFailure(err error, f *function) failure {
 	out := failure{Code: codeError, Type: fmt.Sprintf("%T", err), Message: message(err)}
-	var panicked *eventual.PanicError
 	var edge *edgeError
 	switch {
 	case errors.As(err, &edge):
@@ -56,7 +55,7 @@ func newFailure(err error, f *function) failure {
 	case errors.Is(err, context.Canceled):
 		out.Code = codeCanceled
 	}
-	if errors.As(err, &panicked) {
+	if panicked, ok := errors.AsType[*eventual.PanicError](err); ok {
 		out.Stack = string(panicked.Stack)
 		if panic, ok := err.(*eventual.PanicError); ok { //nolint:errorlint // one that is wrapped was returned, not thrown
 			out.Code, out.Type, out.Message = codePanic, fmt.Sprintf("%T", panic.Value), fmt.Sprint(panic.Value)
@@ -65,7 +64,19 @@ func newFailure(err error, f *function) failure {
 	if out.Stack == "" {
 		out.Stack = stackOf(err, f)
 	}
+	out.Message, out.Stack = shortened(out.Message), shortened(out.Stack)
 	return out
+}
+
+// longest is how much of a text a failure has, so that its frame is never too
+// long: in JSON a byte can become six.
+const longest = 64 << 10
+
+func shortened(s string) string {
+	if len(s) <= longest {
+		return s
+	}
+	return s[:longest] + "..."
 }
 
 // message is err's own, whatever it does.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -63,8 +64,8 @@ func holdsInterface(t reflect.Type, seen map[reflect.Type]bool) bool {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
 		return holdsInterface(t.Elem(), seen)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if t.Field(i).IsExported() && holdsInterface(t.Field(i).Type, seen) {
+		for f := range t.Fields() {
+			if f.IsExported() && holdsInterface(f.Type, seen) {
 				return true
 			}
 		}
@@ -241,7 +242,7 @@ func (r *receivedTypes) decode(key uint64, data []byte, v any) (err error) {
 	}
 	d, defs := r.take(key)
 	if defs != nil {
-		data = append(defs[:len(defs):len(defs)], data...)
+		data = append(slices.Clip(defs), data...)
 	}
 	d.src.Reset(data)
 	if err := d.dec.Decode(v); err != nil {

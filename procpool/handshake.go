@@ -50,7 +50,7 @@ func (w *worker) hello(f frame.Frame) error {
 	w.greeted = true
 	p := w.p
 	answer := welcome{
-		Protocol: protocolVersion, Codec: p.codec.String(), MaxPayload: p.cfg.MaxPayload,
+		Protocol: protocolVersion, Codec: p.encoder.codec.String(), MaxPayload: p.cfg.MaxPayload,
 		Shared: h.Shared, Pool: p.cfg.Name, Worker: w.id,
 	}
 	err := p.acceptable(h)
@@ -78,8 +78,8 @@ func (p *Pool) acceptable(h hello) error {
 	switch {
 	case h.Protocol != protocolVersion:
 		return fmt.Errorf("it speaks version %d of the protocol, this pool version %d", h.Protocol, protocolVersion)
-	case !slices.Contains(h.Codecs, p.codec.String()):
-		return fmt.Errorf("it understands the codecs %q, this pool speaks %s", h.Codecs, p.codec)
+	case !slices.Contains(h.Codecs, p.encoder.codec.String()):
+		return fmt.Errorf("it understands the codecs %q, this pool speaks %s", h.Codecs, p.encoder.codec)
 	case p.cfg.InProcess:
 		return nil
 	}

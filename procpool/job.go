@@ -44,7 +44,7 @@ func submit[In, Out any](ctx context.Context, op string, p *Pool, f *Func[In, Ou
 	if err := p.refusal(); err != nil {
 		return eventual.Failed[Out](err)
 	}
-	payload, err := contained(func() (payload, error) { return encode(p.codec, p.cfg.MaxPayload, in) })
+	payload, err := contained(func() (payload, error) { return encode(p.encoder, in) })
 	if err != nil {
 		return eventual.Failed[Out](p.errorf("argument of %s: %w", f.f.name, err))
 	}
@@ -80,6 +80,8 @@ type task interface {
 	fail(err error)
 	// refuse ends a job that was not begun; it reports false if it was.
 	refuse(err error) bool
+	// lapse is refuse for who watches the caller's ctx.
+	lapse(err error) bool
 }
 
 // jobCore is the part of a job that does not depend on its type.
@@ -145,7 +147,7 @@ func (j *jobCore) watch(ctx context.Context, t task) {
 		return
 	}
 	j.unwatch = context.AfterFunc(ctx, func() {
-		if t.refuse(j.p.notStarted(ctx, j.f)) {
+		if t.lapse(j.p.notStarted(ctx, j.f)) {
 			return
 		}
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -206,18 +208,29 @@ func (j *job[Out]) end(v Out, err error) {
 		j.p.succeeded.Add(1)
 	}
 	if j.progress != nil {
-		j.progress.finish(func() { j.Settle(v, err) })
+		j.p.callBegins()
+		j.progress.finish(func() {
+			defer j.p.callEnded()
+			j.Settle(v, err)
+		})
 		return
 	}
 	j.Settle(v, err)
 }
 
 func (j *job[Out]) refuse(err error) bool {
-	if !j.Refuse(err) {
+	if !j.lapse(err) {
 		return false
 	}
 	if j.unwatch != nil {
 		j.unwatch()
+	}
+	return true
+}
+
+func (j *job[Out]) lapse(err error) bool {
+	if !j.Refuse(err) {
+		return false
 	}
 	if j.progress != nil {
 		j.progress.finish(func() {})

@@ -3,6 +3,7 @@ package procpool
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,6 +26,9 @@ func newLaunch(cfg Config) (*launch, error) {
 	if len(cfg.Command) > 0 {
 		path, err := exec.LookPath(cfg.Command[0])
 		if err != nil {
+			return nil, err
+		}
+		if path, err = filepath.Abs(path); err != nil { // Dir is not to matter
 			return nil, err
 		}
 		l.path, l.args = path, cfg.Command

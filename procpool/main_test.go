@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,8 +17,29 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("PROCPOOL_TEST_FORGOTTEN") != "" {
+		forgetful()
+		return
+	}
+	if os.Getenv("PROCPOOL_TEST_ECHO") != "" {
+		rawEcho()
+	}
 	procpool.ServeIfWorker()
+	if os.Getenv("PROCPOOL_TEST_ORPHANAGE") != "" {
+		orphanage()
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// forgetful is a program that does not call ServeIfWorker.
+func forgetful() {
+	p, err := procpool.New(procpool.Config{Max: 1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil { // in the worker
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	_, err = procpool.DeferToProcess(bg, p, square, 1).Wait(soon)
+	fmt.Println(err)
 }
 
 const soon = 60 * time.Second // longer than any machine needs
@@ -59,7 +81,13 @@ var (
 	})
 	ask         = procpool.Register("ask", func(ctx context.Context, n int) (int, error) { return procpool.CallParent[int, int](ctx, "double", n) })
 	unencodable = procpool.Register("unencodable", func(context.Context, struct{}) (any, error) { return struct{ F func() }{}, nil })
-	sleepOn     = procpool.Register("sleepOn", func(_ context.Context, d time.Duration) (string, error) { time.Sleep(d); return "slept", nil })
+	sleepOn     = procpool.Register("sleepOn", func(_ context.Context, d time.Duration) (string, error) {
+		sleeping.Add(1)
+		defer sleeping.Add(-1)
+		time.Sleep(d)
+		return "slept", nil
+	})
+	sleeping atomic.Int64 // jobs of sleepOn in this process, which nothing can end
 )
 
 type said struct{ Out, Err string }

@@ -1,44 +1,120 @@
 package procpool
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
 // memory is a block of bytes behind a descriptor, which another process can be
-// given. It is sealed: its size and its contents cannot change any more, so that
-// the receiver may trust what it has looked at.
+// given. Its size is sealed, so that who reads it cannot be surprised; what is in
+// it only ever changes for the next job.
 type memory struct {
-	size int
+	size int // of what is in it
+	room int // of the block
 	f    *os.File
+	from *memories    // where it goes when nobody needs it; nil: nowhere
 	refs atomic.Int32 // besides the first
 }
 
-const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+// memories keeps a few blocks for the next large payloads: to have the kernel find
+// and clear the pages takes many times as long as to copy into them.
+type memories struct {
+	mu     sync.Mutex // guards what follows; no call of the system under it
+	free   []*memory
+	bytes  int // in free
+	closed bool
+}
 
-// newMemory copies data into a new block.
-func newMemory(data []byte) (*memory, error) {
-	fd, err := unix.MemfdCreate("procpool", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	if err != nil {
-		return nil, fmt.Errorf("memfd_create: %w", err)
+const (
+	keptBytes  = 64 << 20
+	keptBlocks = 16
+)
+
+// take returns a block for n bytes that is not far too large, or nil.
+func (s *memories) take(n int) *memory {
+	if s == nil {
+		return nil
 	}
-	m := &memory{size: len(data), f: os.NewFile(uintptr(fd), "memfd")}
-	for len(data) > 0 {
-		n, err := unix.Write(fd, data)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, m := range s.free {
+		if m.room >= n && m.room <= 4*n {
+			s.free = append(s.free[:i], s.free[i+1:]...)
+			s.bytes -= m.room
+			return m
+		}
+	}
+	return nil
+}
+
+// put keeps m, if there is room.
+func (s *memories) put(m *memory) (kept bool) {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.bytes+m.room > keptBytes || len(s.free) >= keptBlocks {
+		return false
+	}
+	s.free = append(s.free, m)
+	s.bytes += m.room
+	return true
+}
+
+// close frees what is kept; nothing is from then on.
+func (s *memories) close() {
+	s.mu.Lock()
+	free := s.free
+	s.free, s.bytes, s.closed = nil, 0, true
+	s.mu.Unlock()
+	for _, m := range free {
+		_ = m.f.Close()
+	}
+}
+
+// newMemory copies data into a block.
+func newMemory(s *memories, data []byte) (*memory, error) {
+	m := s.take(len(data))
+	if m == nil {
+		var err error
+		if m, err = newBlock(len(data)); err != nil {
+			return nil, err
+		}
+		m.from = s
+	}
+	m.size = len(data)
+	m.refs.Store(0)
+	for at := 0; at < len(data); {
+		n, err := unix.Pwrite(m.fd(), data[at:], int64(at))
 		if err == unix.EINTR { //nolint:errorlint // a bare errno
 			continue
 		}
 		if err != nil {
-			m.close()
+			_ = m.f.Close()
 			return nil, fmt.Errorf("writing shared memory: %w", err)
 		}
-		data = data[n:]
+		at += n
 	}
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
-		m.close()
+	return m, nil
+}
+
+func newBlock(size int) (*memory, error) {
+	fd, err := unix.MemfdCreate("procpool", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create: %w", err)
+	}
+	m := &memory{room: size, f: os.NewFile(uintptr(fd), "memfd")}
+	if err = unix.Ftruncate(fd, int64(size)); err == nil {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW)
+	}
+	if err != nil {
+		_ = m.f.Close()
 		return nil, fmt.Errorf("sealing shared memory: %w", err)
 	}
 	return m, nil
@@ -47,7 +123,7 @@ func newMemory(data []byte) (*memory, error) {
 // adoptMemory takes a block that another process sent, of which it says that it
 // has size bytes. Only a block that cannot shrink can be read without danger.
 func adoptMemory(fd int, size uint64, limit int) (*memory, error) {
-	m := &memory{size: int(size), f: os.NewFile(uintptr(fd), "memfd")}
+	m := &memory{f: os.NewFile(uintptr(fd), "memfd")}
 	has, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
 	var st unix.Stat_t
 	if err == nil {
@@ -57,7 +133,7 @@ func adoptMemory(fd int, size uint64, limit int) (*memory, error) {
 	case err != nil:
 		err = fmt.Errorf("shared memory: %w", err)
 	case has&unix.F_SEAL_SHRINK == 0:
-		err = fmt.Errorf("shared memory that is not sealed against shrinking")
+		err = errors.New("shared memory that is not sealed against shrinking")
 	case size > uint64(limit):
 		err = fits(int(min(size, 1<<62)), limit)
 	case uint64(st.Size) < size:
@@ -67,10 +143,11 @@ func adoptMemory(fd int, size uint64, limit int) (*memory, error) {
 		m.close()
 		return nil, err
 	}
+	m.size = int(size)
 	return m, nil
 }
 
-// bytes returns a copy of the block.
+// bytes returns a copy of what is in the block.
 func (m *memory) bytes() ([]byte, error) {
 	b := make([]byte, m.size)
 	for at := 0; at < len(b); {
@@ -97,8 +174,9 @@ func (m *memory) share() *memory {
 	return m
 }
 
+// close gives the block back when nobody needs it any more.
 func (m *memory) close() {
-	if m.refs.Add(-1) < 0 {
+	if m.refs.Add(-1) < 0 && !m.from.put(m) {
 		_ = m.f.Close()
 	}
 }

@@ -37,10 +37,10 @@ func ownOOMCounter() oomCounter {
 			continue
 		}
 		var root string
-		switch {
-		case parts[1] == "":
+		switch parts[1] {
+		case "":
 			root = "/sys/fs/cgroup"
-		case parts[1] == "memory":
+		case "memory":
 			root = "/sys/fs/cgroup/memory"
 		default:
 			continue

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -108,8 +109,9 @@ type output struct {
 	files []*os.File
 	ended sync.WaitGroup
 
-	mu   sync.Mutex // guards tail; held to copy it only
-	tail []byte
+	mu    sync.Mutex // guards what follows; held to copy it only
+	tail  []byte
+	cause string // the last line by which Go's runtime says why it ends; what follows can be long
 }
 
 // follow reads what a worker writes until it ends.
@@ -125,7 +127,11 @@ func (q *logQueue) follow(id int, c child) *output {
 		}
 		o.files = append(o.files, s.f)
 		o.ended.Go(func() { // ends with the pipe, or by finish
-			o.drain(s.f, s.name == "stderr", func(line string) {
+			keep := s.name == "stderr"
+			o.drain(s.f, keep, func(line string) {
+				if keep && saysWhy(line) {
+					o.setCause(line)
+				}
 				q.add(s.level, "procpool: worker wrote", "worker", id, "pid", c.process.pid(), "stream", s.name, "line", line)
 			})
 		})
@@ -143,18 +149,20 @@ func (o *output) drain(r io.Reader, keep bool, line func(string)) {
 			o.keep(buf[:n])
 		}
 		rest = append(rest, buf[:n]...)
+		left := rest
 		for {
-			at := bytes.IndexByte(rest, '\n')
-			if at < 0 && len(rest) < maxLine {
+			at := bytes.IndexByte(left, '\n')
+			if at < 0 && len(left) < maxLine {
 				break
 			}
 			cut := at + 1
 			if at < 0 || at > maxLine {
 				at, cut = maxLine, maxLine
 			}
-			line(string(bytes.TrimSuffix(rest[:at], []byte("\r"))))
-			rest = append(rest[:0], rest[cut:]...)
+			line(string(bytes.TrimSuffix(left[:at], []byte("\r"))))
+			left = left[cut:]
 		}
+		rest = append(rest[:0], left...)
 		if err != nil {
 			if len(rest) > 0 {
 				line(string(rest))
@@ -173,6 +181,12 @@ func (o *output) keep(b []byte) {
 	}
 }
 
+func (o *output) setCause(line string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.cause = line
+}
+
 // finish waits until everything was read that the worker wrote, but no longer than
 // within for others that may hold its pipes, and returns the last of its standard
 // error.
@@ -186,5 +200,8 @@ func (o *output) finish(within time.Duration) string {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return string(o.tail)
+	if tail := string(o.tail); o.cause == "" || strings.Contains(tail, o.cause) {
+		return tail
+	}
+	return o.cause + "\n...\n" + string(o.tail)
 }

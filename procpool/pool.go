@@ -26,7 +26,7 @@ type Pool struct {
 	// Immutable after New.
 	cfg        Config
 	component  string
-	codec      codec
+	encoder    encoder
 	base       time.Time // zero of its clock
 	life       *eventual.Lifetime
 	errStopped error
@@ -45,7 +45,7 @@ type Pool struct {
 	idle     []*worker // the last to become idle on top
 	starting int       // workers that do not serve yet
 	leaving  int       // workers that are recycling, dying or gone
-	calls    int       // functions of ours that workers wait for
+	calls    int       // functions of ours that workers wait for, and results that wait for onProgress
 	lastID   uint64    // of a job
 	lastWork int       // number of a worker
 	trouble  trouble
@@ -73,7 +73,8 @@ func New(cfg Config) (*Pool, error) {
 	p := &Pool{
 		cfg: cfg, component: name, base: time.Now(),
 		life: eventual.NewLifetime(name), errStopped: stoppedError{name}, done: make(chan struct{}),
-		min: cfg.Min, max: cfg.Max, workers: make(map[*worker]struct{}),
+		encoder: encoder{limit: cfg.MaxPayload, kept: new(memories)},
+		min:     cfg.Min, max: cfg.Max, workers: make(map[*worker]struct{}),
 	}
 	p.finish = sync.OnceFunc(func() { close(p.done) })
 	if !cfg.InProcess {
@@ -84,7 +85,7 @@ func New(cfg Config) (*Pool, error) {
 		p.starter = newStarter(l)
 		p.oom = newOOMCounter(cfg.Limits.Cgroup)
 		if len(cfg.Command) > 0 {
-			p.codec = jsonCodec
+			p.encoder.codec = jsonCodec
 		}
 	}
 	p.log = newLogQueue(p.logger())

@@ -15,6 +15,9 @@ func (l *launch) start() (child, error) { return child{}, errNoProcesses }
 
 const sharedMemory = false
 
+// errNotOpen is what the system says of a descriptor that was closed.
+var errNotOpen = os.ErrClosed
+
 // sigKill is what os has for it.
 var sigKill = os.Kill
 

@@ -1,5 +1,7 @@
 package procpool
 
+import "slices"
+
 // queue is first in, first out. What was taken leaves no reference behind.
 type queue struct {
 	tasks []task
@@ -33,11 +35,14 @@ func (q *queue) pop() task {
 	return t
 }
 
-// putBack returns tasks to the front.
+// putBack returns tasks that were taken to where they stood: they are in the order
+// of their ids, as is the queue.
 func (q *queue) putBack(ts []task) {
-	if len(ts) == 0 {
-		return
+	at := q.head
+	for _, t := range ts {
+		for at < len(q.tasks) && q.tasks[at].core().id < t.core().id {
+			at++
+		}
+		q.tasks = slices.Insert(q.tasks, at, t)
 	}
-	q.tasks = append(append(make([]task, 0, len(ts)+q.len()), ts...), q.tasks[q.head:]...)
-	q.head = 0
 }

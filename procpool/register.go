@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -104,7 +103,7 @@ func untyped[In, Out any](fn func(context.Context, In) (Out, error)) prepareFunc
 			if err != nil {
 				return payload{}, err
 			}
-			p, err := encode(c.codec, c.limit, out)
+			p, err := encode(c.encoder, out)
 			if err != nil {
 				return payload{}, &edgeError{codeEncode, fmt.Errorf("encoding the result: %w", err)}
 			}
@@ -115,8 +114,7 @@ func untyped[In, Out any](fn func(context.Context, In) (Out, error)) prepareFunc
 
 // codecs is how one end of a connection encodes and decodes.
 type codecs struct {
-	codec codec
-	limit int // of an encoded value
+	encoder
 	types receivedTypes
 }
 
@@ -159,17 +157,6 @@ func (r *functions) seal(by string) error {
 		r.sealed = by
 	}
 	return errors.Join(r.errs...)
-}
-
-func (r *functions) names() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	names := make([]string, 0, len(r.byName))
-	for name := range r.byName {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 func (r *functions) find(name []byte) *function {

@@ -67,7 +67,10 @@ type server struct {
 
 	mu         sync.Mutex // guards what follows; nothing blocks and no user code runs under it
 	running    *run       // the job that runs; nil between jobs
+	begun      time.Time  // when it began; zero: somebody must read now
+	armed      bool       // timer runs
 	backlog    []*run     // that were read while it ran
+	returning  int        // jobs that are being given back; none begins meanwhile
 	lookingOut bool
 	retired    bool // there will be no more jobs
 	gone       bool // the pool is
@@ -177,7 +180,7 @@ func (s *server) next() *run {
 	for {
 		s.mu.Lock()
 		switch {
-		case len(s.backlog) > 0:
+		case len(s.backlog) > 0 && s.returning == 0:
 			j := s.backlog[0]
 			s.backlog = s.backlog[1:]
 			s.running = j // at once: a recall must not find it
@@ -194,7 +197,7 @@ func (s *server) next() *run {
 		s.mu.Unlock()
 		f, err := s.r.Next()
 		if err != nil {
-			s.poolGone()
+			s.poolGone(err)
 			continue
 		}
 		if f.Type != frame.Job {
@@ -250,9 +253,7 @@ func (s *server) run(j *run) {
 		s.sendFailure(j, err)
 		return
 	}
-	s.timer.Reset(lookOutAfter)
 	protect(func() (payload, error) { return call(j.ctx) }, func(v payload, err error) {
-		s.timer.Stop()
 		s.end(j)
 		if err != nil {
 			s.sendFailure(j, err)
@@ -287,7 +288,11 @@ func (s *server) begin(j *run) (call runFunc, err error) {
 	var cancel context.CancelCauseFunc
 	j.ctx, cancel = context.WithCancelCause(j.ctx)
 	j.cancel = func(cause error) { cancel(cause); stop() }
-	s.running = j
+	s.running, s.begun = j, time.Now()
+	if !s.armed { // it is left running from job to job: to set it each time would cost more than the jobs
+		s.armed = true
+		s.timer.Reset(lookOutAfter)
+	}
 	if s.gone {
 		j.cancel(errPoolGone)
 	}

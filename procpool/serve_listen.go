@@ -3,7 +3,9 @@ package procpool
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/frame"
@@ -12,26 +14,37 @@ import (
 // lookOut reads what the pool says while a job runs. It runs on a goroutine of its
 // own, and ends when it has read something for the goroutine that serves.
 func (s *server) lookOut() {
-	s.mu.Lock()
-	if s.running == nil || s.lookingOut || s.gone {
-		s.mu.Unlock()
+	if !s.mayLookOut() {
 		return
 	}
-	s.lookingOut = true
-	s.mu.Unlock()
 	for !s.lookOnce() {
 	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	s.poke()
+}
+
+// mayLookOut reports whether it is time to, and sets the timer again if it is too
+// early.
+func (s *server) mayLookOut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed = false
+	if s.running == nil || s.lookingOut || s.gone {
+		return false
 	}
+	if early := lookOutAfter - time.Since(s.begun); early > 0 {
+		s.armed = true
+		s.timer.Reset(early)
+		return false
+	}
+	s.lookingOut = true
+	return true
 }
 
 // lookOnce reads one frame; it reports whether lookOut is to end.
 func (s *server) lookOnce() (over bool) {
 	f, err := s.r.Next()
 	if err != nil {
-		s.poolGone()
+		s.poolGone(err)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.lookingOut = false
@@ -68,6 +81,7 @@ func (s *server) heard(f frame.Frame) {
 	case frame.Recall:
 		if s.drop(f.ID) {
 			s.send(frame.Returned, 0, f.ID, nil)
+			s.dropped()
 		}
 	case frame.Retire:
 		s.mu.Lock()
@@ -99,7 +113,9 @@ func (s *server) cancel(id uint64, cause error) {
 	}
 }
 
-// drop takes a job that has not begun out of the backlog.
+// drop takes a job that has not begun out of the backlog. Those behind it do not
+// begin before dropped is called: the pool must know of it first, or it would take
+// the wrong one for the one that runs.
 func (s *server) drop(id uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,10 +123,26 @@ func (s *server) drop(id uint64) bool {
 		if j.id == id {
 			j.arg.release()
 			s.backlog = append(s.backlog[:i:i], s.backlog[i+1:]...)
+			s.returning++
 			return true
 		}
 	}
 	return false
+}
+
+func (s *server) dropped() {
+	s.mu.Lock()
+	s.returning--
+	s.mu.Unlock()
+	s.poke()
+}
+
+// poke has the goroutine that serves look again.
+func (s *server) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 }
 
 // replied hands what a function of the pool's process gave to who has called it.
@@ -145,7 +177,10 @@ func (s *server) replied(f frame.Frame) {
 
 // poolGone: the connection has ended. A process ends here, with everything that it
 // has started.
-func (s *server) poolGone() {
+func (s *server) poolGone(err error) {
+	if errors.Is(err, errNotOpen) {
+		s.misunderstood(errors.New("the program has closed the descriptor of the connection to the pool"))
+	}
 	s.lost()
 	s.mu.Lock()
 	s.gone = true
@@ -174,7 +209,7 @@ func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, erro
 	if len(name) > frame.MaxName {
 		return fail(fmt.Errorf("a name of %d bytes", len(name)))
 	}
-	v, err := contained(func() (payload, error) { return encode(s.codecs.codec, s.codecs.limit, in) })
+	v, err := contained(func() (payload, error) { return encode(s.codecs.encoder, in) })
 	if err != nil {
 		return fail(err)
 	}
@@ -187,6 +222,7 @@ func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, erro
 	s.lastCall++
 	id := s.lastCall
 	s.calls[id] = c
+	s.begun, s.armed = time.Time{}, true
 	s.mu.Unlock()
 	s.sendValue(frame.Call, id, name, v)
 	s.timer.Reset(0) // somebody has to read the answer
@@ -219,7 +255,7 @@ func Progress(ctx context.Context, v any) error {
 		return err
 	}
 	s := j.s
-	p, err := contained(func() (payload, error) { return encodeAny(s.codecs.codec, s.codecs.limit, v) })
+	p, err := contained(func() (payload, error) { return encodeAny(s.codecs.encoder, v) })
 	if err != nil {
 		return fmt.Errorf("procpool: Progress: %w", err)
 	}
@@ -275,6 +311,6 @@ func (s *server) flush() {
 	}
 	<-s.writing
 	if err != nil {
-		s.poolGone()
+		s.poolGone(err)
 	}
 }

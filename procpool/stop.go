@@ -53,6 +53,7 @@ func (p *Pool) stopped() error {
 		if p.starter != nil {
 			p.starter.close()
 		}
+		p.encoder.kept.close()
 		p.life.End(p.errStopped)
 	})
 	p.log.close()

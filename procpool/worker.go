@@ -99,6 +99,7 @@ type worker struct {
 	greeted  bool // it said hello
 	serves   bool // it said that it is ready
 	retired  bool // it was told to exit
+	ended    bool // end was called
 	due      deadlines
 	timer    *time.Timer
 	armed    time.Duration // when timer strikes; 0: never
@@ -144,7 +145,7 @@ func newWorker(p *Pool, id int) *worker {
 		kick: make(chan struct{}, 1), batches: make(chan batch), handled: make(chan struct{}, 1),
 		exited: make(chan exit, 1), wrote: make(chan error, 1),
 		answers: make(chan answer), over: make(chan struct{}),
-		codecs: codecs{codec: p.codec, limit: p.cfg.MaxPayload},
+		codecs: codecs{encoder: p.encoder},
 		sent:   sentTypes{}, pace: 10 * time.Millisecond,
 	}
 }
@@ -205,7 +206,10 @@ func (w *worker) loop() {
 		w.arm()
 		w.await()
 	}
-	w.end()
+	if !w.ended {
+		w.ended = true // first: what follows may end the goroutine
+		w.end()
+	}
 	returned = true
 }
 

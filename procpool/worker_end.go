@@ -12,7 +12,7 @@ func (w *worker) end() {
 	close(w.over)
 	w.child.conn.close()
 	if w.writing { // ends, now that the connection is closed
-		<-w.wrote
+		_ = <-w.wrote
 		w.writing = false
 	}
 	w.out.reset()
@@ -24,14 +24,18 @@ func (w *worker) end() {
 	p.died.Add(1)
 	w.judge(stderr, len(line) > 0)
 	var back []task
+	var ended []func()
 	for i, t := range line {
 		if err := w.fate(t, i == 0, stderr); err != nil {
-			defer t.fail(err) // once the pool knows that the worker is gone
+			ended = append(ended, func() { t.fail(err) })
 		} else {
 			back = append(back, t)
 		}
 	}
-	p.gone(w, back)
+	defer p.gone(w, back) // last: who waits for the pool finds its jobs ended
+	for _, end := range ended {
+		defer end() // all, also if what one calls ends the goroutine
+	}
 }
 
 // judge counts a worker that died before it did anything against the pool.

@@ -210,16 +210,15 @@ func (w *worker) unwanted(j *jobCore, ask stopAsk) error {
 }
 
 func (w *worker) progress(f frame.Frame) error {
-	if len(w.line) == 0 || w.line[0].core().id != f.ID {
-		return nil // of a goroutine that the job has left behind
-	}
-	r, err := w.receive(f)
+	r, err := w.receive(f) // in any case: it may define types, or have brought a descriptor
 	if err != nil {
 		return err
 	}
-	if q := w.line[0].core().progress; q != nil {
-		q.add(&w.codecs, r)
-		return nil
+	if len(w.line) > 0 && w.line[0].core().id == f.ID { // else of a goroutine that its job has left behind
+		if q := w.line[0].core().progress; q != nil {
+			q.add(&w.codecs, r)
+			return nil
+		}
 	}
 	r.release()
 	return nil

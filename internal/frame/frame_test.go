@@ -46,7 +46,7 @@ func TestReader_FramesComeAsTheyWent(t *testing.T) {
 				t.Fatalf("%s, frame %d: %v %v", name, i, got.Type, err)
 			}
 		}
-		if _, err := r.Next(); err != io.EOF {
+		if _, err := r.Next(); !errors.Is(err, io.EOF) {
 			t.Errorf("%s: at the end: %v", name, err)
 		}
 	}
@@ -64,7 +64,7 @@ func TestReader_EndWithinAFrame(t *testing.T) {
 	whole := encode(samples[1])
 	for n := 1; n < len(whole); n++ {
 		r := frame.NewReader(bytes.NewReader(whole[:n]).Read, limit)
-		if _, err := r.Next(); err != io.ErrUnexpectedEOF {
+		if _, err := r.Next(); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%d of %d bytes: %v", n, len(whole), err)
 		}
 	}
@@ -99,7 +99,7 @@ func TestReader_MemoryFollowsWhatCame(t *testing.T) {
 	const huge = 1 << 30
 	head := frame.Append(nil, frame.Result, 0, 1, "", huge)
 	r := frame.NewReader(bytes.NewReader(head).Read, huge)
-	if _, err := r.Next(); err != io.ErrUnexpectedEOF {
+	if _, err := r.Next(); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Error(err)
 	}
 	if got := r.Size(); got > 4<<20 {

@@ -170,8 +170,8 @@ class Worker:
             with self.lock:
                 recalled = [job for job in self.waiting if job.id == id]
                 self.waiting = [job for job in self.waiting if job.id != id]
-            if recalled:
-                self.send(RETURNED, id)
+                if recalled:  # written before the next job can begin
+                    self.send(RETURNED, id)
         elif type in (REPLY, REFUSAL):
             with self.lock:
                 answer = self.calls.pop(id, None)

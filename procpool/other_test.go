@@ -1,0 +1,7 @@
+//go:build !unix
+
+package procpool_test
+
+func orphanage() {}
+
+func rawEcho() {}
