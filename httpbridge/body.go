@@ -29,7 +29,9 @@ type requestBody struct {
 
 	mu    sync.Mutex // guards what follows; src is not read under it
 	ahead []byte     // read from src and not yet taken
+	still bool       // nothing more is read ahead
 	err   error      // how src ended; errBodyOver once the request is over
+	over  bool       // the request is over, or will be as soon as src is not being read
 }
 
 var errBodyOver = fmt.Errorf("httpbridge: the request is over: %w", http.ErrBodyReadAfterClose)
@@ -74,8 +76,16 @@ func (b *requestBody) Read(p []byte) (n int, err error) {
 	n, err = b.src.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.noteLocked(err)
+	return n, b.err
+}
+
+// noteLocked notes how a read of src ended.
+func (b *requestBody) noteLocked(err error) {
+	if err != nil && b.over { // our doing, and no timeout of anything that a reader knows of
+		err = errBodyOver
+	}
 	b.err = err
-	return n, err
 }
 
 // take copies what is there. It returns neither bytes nor an error when it is for
@@ -117,7 +127,8 @@ func (b *requestBody) readAhead() bool {
 	n, err := b.src.Read(chunk)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ahead, b.err = append(b.ahead, chunk[:n]...), err
+	b.ahead = append(b.ahead, chunk[:n]...)
+	b.noteLocked(err)
 	return err == nil
 }
 
@@ -125,16 +136,34 @@ func (b *requestBody) readAhead() bool {
 func (b *requestBody) room() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err != nil {
+	if b.err != nil || b.still {
 		return 0
 	}
 	return min(b.limit-len(b.ahead), aheadChunk)
+}
+
+// settle ends reading ahead, so that a header can be written by a handler that may
+// go on to read what it can. Only if a read is going on does it end all reading.
+func (b *requestBody) settle(w http.ResponseWriter) {
+	select {
+	case b.turn <- struct{}{}:
+	default:
+		b.release(w)
+		return
+	}
+	defer func() { <-b.turn }()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.still = true
 }
 
 // release ends all reading, now and later, so that the response can be written.
 func (b *requestBody) release(w http.ResponseWriter) {
 	if !b.takeTurn() {
 		w.Header().Set("Connection", "close")
+		b.mu.Lock()
+		b.over = true
+		b.mu.Unlock()
 		if b.control.SetReadDeadline(time.Unix(1, 0)) != nil {
 			return // there is no connection any more
 		}

@@ -215,7 +215,7 @@ func (c *clientConfig) try(ctx context.Context, req *http.Request, n int) (*Resp
 	if err != nil {
 		return nil, t.why(ctx, withoutURL(err))
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // what it says was said by Read
 	body, err := c.readBody(resp)
 	if err != nil {
 		return nil, t.why(ctx, err)

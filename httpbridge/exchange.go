@@ -218,8 +218,7 @@ func (x *exchange) log(status int, err error) {
 
 // logged has a panic logged with its stack.
 func logged(err error) any {
-	var p *eventual.PanicError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*eventual.PanicError](err); ok {
 		return p
 	}
 	return err

@@ -38,13 +38,14 @@ func take(all *[]*flown) func(context.Context) *eventual.Result[int] {
 func TestFlight_H09_IdenticalComputationsAreDoneOnce(t *testing.T) {
 	var flight httpbridge.Flight[string, int]
 	var flown []*flown
-	ctx := context.WithValue(context.Background(), "user", "ann") //nolint:revive,staticcheck // any value
+	type user struct{}
+	ctx := context.WithValue(context.Background(), user{}, "ann")
 	a, b := flight.Do(ctx, "x", take(&flown)), flight.Do(context.Background(), "x", take(&flown))
 	other := flight.Do(ctx, "y", take(&flown))
 	if len(flown) != 2 {
 		t.Fatalf("%d computations", len(flown))
 	}
-	if flown[0].ctx.Value("user") != nil {
+	if flown[0].ctx.Value(user{}) != nil {
 		t.Error("it has the values of the first request")
 	}
 	if _, deadline := flown[0].ctx.Deadline(); deadline {
@@ -146,17 +147,20 @@ func TestFlight_H09_FunctionsThatMisbehave(t *testing.T) {
 	if _, err := flight.Do(ctx, 1, nil).Wait(0); err == nil {
 		t.Error("nil function accepted")
 	}
+	told := make(chan struct{})
 	deserted := func() *eventual.Result[int] { // everybody leaves while it begins
 		leaving, leave := context.WithCancel(ctx)
 		return flight.Do(leaving, 2, func(fctx context.Context) *eventual.Result[int] {
 			leave()
 			<-fctx.Done()
-			return eventual.Go(fctx, func(ctx context.Context) (int, error) { return 0, ctx.Err() })
+			res, _ := eventual.New[int](func() { close(told) })
+			return res
 		})
 	}()
 	if _, err := deserted.Wait(patience); !errors.Is(err, context.Canceled) {
 		t.Errorf("deserted: %v", err)
 	}
+	within(t, told, "work that was begun for nobody is cancelled")
 }
 
 func TestFlight_H09_ProgressReachesAll(t *testing.T) {

@@ -1,5 +1,11 @@
 package httpbridge
 
+import (
+	"errors"
+	"math"
+	"os"
+)
+
 // follower is one client's place in a Stream. It belongs to the goroutine that
 // serves the request.
 type follower[T any] struct {
@@ -23,6 +29,7 @@ func (f *follower[T]) open(last string) (first []byte, err error) {
 	id, known := parseEventID(last)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.stats.Clients++
 	epoch, oldest := s.epochLocked(), s.positionLocked()
 	missed := false
 	switch kept := uint64(len(s.kept)); {
@@ -46,50 +53,64 @@ func (f *follower[T]) open(last string) (first []byte, err error) {
 	return endEvent(first, eventID{epoch, f.seen}), nil
 }
 
-// take returns the events to send now. For one who keeps the latest it is the
-// newest only.
+// take returns the events to send now.
 func (f *follower[T]) take() (frames [][]byte, more <-chan struct{}, err error) {
 	if f.batch == nil {
 		f.batch = make([]entry[T], 0, batchSize)
 	}
-	until := f.skip()
-	f.frames = f.frames[:0]
+	if f.overflow == KeepLatest {
+		return f.takeLatest()
+	}
 	for {
-		f.batch, more, err = f.s.read(f.seen, f.batch[:0])
-		f.seen += uint64(len(f.batch))
-		for _, e := range f.batch {
-			if f.only != nil && !f.only(e.value) {
-				continue
-			}
-			if f.overflow == KeepLatest {
-				f.frames = f.frames[:0]
-			}
-			f.frames = append(f.frames, e.frame)
-		}
-		nothing := len(f.batch) == 0
-		clear(f.batch) // an event that is kept no more is not kept here either
-		switch {
-		case len(f.frames) > 0 && (f.overflow != KeepLatest || f.seen >= until):
-			return f.frames, nil, nil
-		case nothing:
+		f.batch, f.seen, more, err = f.s.read(f.seen, 0, f.batch[:0])
+		if len(f.batch) == 0 {
 			return nil, more, err
+		}
+		f.frames = f.frames[:0]
+		for _, e := range f.batch {
+			if f.wants(e) {
+				f.frames = append(f.frames, e.frame)
+			}
+		}
+		clear(f.batch) // what is kept no more is not kept here either
+		if len(f.frames) > 0 {
+			return f.frames, nil, nil
 		}
 	}
 }
 
-// skip leaves out what is not worth sending to one who keeps the latest, because
-// something newer is there. A filter has to see what is kept, for it may want
-// nothing newer. It returns the number of the event that is the newest by now.
-func (f *follower[T]) skip() (newest uint64) {
-	s := f.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f.overflow == KeepLatest {
-		kept := len(s.kept)
-		if f.only == nil {
-			kept = min(kept, 1)
-		}
-		f.seen = max(f.seen, s.newest-uint64(kept))
+// takeLatest returns the newest event only. A filter has to see all that are kept,
+// for it may want nothing newer.
+func (f *follower[T]) takeLatest() (frames [][]byte, more <-chan struct{}, err error) {
+	within := 1
+	if f.only != nil {
+		within = math.MaxInt
 	}
-	return s.newest
+	f.frames = f.frames[:0]
+	for {
+		f.batch, f.seen, more, err = f.s.read(f.seen, within, f.batch[:0])
+		if len(f.batch) == 0 {
+			break
+		}
+		for _, e := range f.batch {
+			if f.wants(e) {
+				f.frames = append(f.frames[:0], e.frame)
+			}
+		}
+		clear(f.batch)
+	}
+	if len(f.frames) > 0 {
+		return f.frames, nil, nil
+	}
+	return nil, more, err
+}
+
+func (f *follower[T]) wants(e entry[T]) bool { return f.only == nil || f.only(e.value) }
+
+// ended is told why the stream ended; open was called before.
+func (f *follower[T]) ended(err error) {
+	f.s.exit()
+	if errors.Is(err, ErrTooSlow) || errors.Is(err, os.ErrDeadlineExceeded) {
+		f.s.tooSlow()
+	}
 }

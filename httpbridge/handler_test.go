@@ -443,6 +443,28 @@ func TestHandler_H02_FullStoppedAndNotStartedComponents(t *testing.T) {
 	wantProblem(t, do(onReactor, "GET", "/"), 503)
 }
 
+// TestHandler_H07_WorkOfTheMiddlewaresOwnPool: a worker that waits lends its slot
+// to what it waits for.
+func TestHandler_H07_WorkOfTheMiddlewaresOwnPool(t *testing.T) {
+	pool, err := threadpool.New(threadpool.Config{Name: "web", Max: 1, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = pool.Stop(context.Background()) }()
+	h := httpbridge.Middleware(pool, httpbridge.PoolConfig{Logger: quiet})(httpbridge.Handler(func(r *http.Request) *eventual.Result[int] {
+		return threadpool.DeferToThread(r.Context(), pool, func(context.Context) (int, error) { return 1, nil })
+	}, httpbridge.HandlerConfig{Timeout: patience, Logger: quiet}))
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if resp := do(h, "GET", "/"); resp.StatusCode != 200 {
+				t.Errorf("%d", resp.StatusCode)
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestHandler_H02_StoppedWhileWaiting(t *testing.T) {
 	r := reactor.New(reactor.Config{Name: "rates", Logger: quiet})
 	r.Start()
@@ -519,8 +541,7 @@ func TestHandler_H02_Panics(t *testing.T) {
 		}, cfg),
 		"key": of(1, httpbridge.HandlerConfig{Logger: l.logger(), Limit: &httpbridge.ClientLimit{Key: func(*http.Request) string { panic(errBoom) }}}),
 		"rule": failing(errors.New("x"), httpbridge.HandlerConfig{Logger: l.logger(), Errors: []httpbridge.ErrorRule{func(err error) *httpbridge.Problem {
-			var p *eventual.PanicError
-			if !errors.As(err, &p) {
+			if _, ok := errors.AsType[*eventual.PanicError](err); !ok {
 				panic(errBoom)
 			}
 			return nil

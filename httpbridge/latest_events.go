@@ -15,13 +15,8 @@ import (
 func Events[T any](l *eventual.Latest[T], cfg EventsConfig) http.Handler {
 	server := newEventServer(cfg)
 	shared := newVersions(l)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, ok := server.admit(w, r)
-		if !ok {
-			return
-		}
-		defer leave()
-		server.serve(w, r, &latestFollower[T]{versions: shared, cfg: &server.cfg})
+	return server.handler(func(*http.Request) (source, error) {
+		return &latestFollower[T]{versions: shared, cfg: &server.cfg}, nil
 	})
 }
 

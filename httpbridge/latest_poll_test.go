@@ -3,7 +3,6 @@ package httpbridge_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -173,7 +172,7 @@ func TestLatest_ViewSeesTheVersion(t *testing.T) {
 		t.Errorf("%q, %v", shown, err)
 	}
 	l.Set(8)
-	h := httpbridge.Latest(&l, httpbridge.LatestConfig{View: func(httpbridge.Seen) any { panic(fmt.Sprint("no views")) }})
+	h := httpbridge.Latest(&l, httpbridge.LatestConfig{View: func(httpbridge.Seen) any { panic("no views") }})
 	if resp := get(t, h); resp.StatusCode != 500 {
 		t.Errorf("%d", resp.StatusCode)
 	}

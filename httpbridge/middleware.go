@@ -13,8 +13,9 @@ import (
 )
 
 // Executor runs functions on goroutines of its own, so many at once and no more; a
-// *threadpool.Pool is one. CallInThread returns an error if f is not accepted. What
-// it accepts it runs, unless it is stopped first.
+// *threadpool.Pool is one. CallInThread returns an error if f is not accepted, and
+// should not wait for room: a pool with BlockWhenFull holds requests up that
+// [Middleware] would refuse. What it accepts it runs, unless it is stopped first.
 type Executor interface {
 	CallInThread(ctx context.Context, f func(context.Context)) error
 }

@@ -138,6 +138,47 @@ func TestMiddleware_H07_StreamsDoNotEatTheBudget(t *testing.T) {
 	}
 }
 
+// A stream that waits for something while its slot is lent does not lend it twice.
+func TestMiddleware_H07_AfterAStreamTheBoundIsWhatItWas(t *testing.T) {
+	var s httpbridge.Stream[int]
+	var running, most atomic.Int32
+	mux := http.NewServeMux()
+	mux.Handle("GET /stream", httpbridge.Subscribe(func(*http.Request) (httpbridge.Subscription[int], error) {
+		return httpbridge.Subscription[int]{Stream: &s, Only: func(n int) bool {
+			v, err := eventual.Go(t.Context(), func(context.Context) (int, error) {
+				time.Sleep(time.Millisecond) // so that the wait has to park
+				return n, nil
+			}).Wait(patience)
+			return err == nil && v == n
+		}}, nil
+	}, httpbridge.EventsConfig{}))
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		n := running.Add(1)
+		defer running.Add(-1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		time.Sleep(time.Millisecond)
+	})
+	url := serve(t, pooled(t, 1, httpbridge.PoolConfig{Timeout: patience, QueueTimeout: patience}, mux.ServeHTTP))
+	f := follow(t, url+"/stream")
+	publish(t, &s, 1, 2)
+	f.want("1", "2")
+	f.resp.Body.Close()
+	await(t, func() bool { return s.Stats().Clients == 0 })
+	answers := make(chan answer)
+	for range 20 {
+		go func() { answers <- ask(url + "/") }()
+	}
+	for range 20 {
+		if a := <-answers; a.status != 200 {
+			t.Errorf("%+v", a)
+		}
+	}
+	if most.Load() != 1 {
+		t.Errorf("%d at once", most.Load())
+	}
+}
+
 func TestMiddleware_H07_NoTurnInTime(t *testing.T) {
 	gate, begun := make(chan struct{}), make(chan struct{}, 2)
 	h := pooled(t, 1, httpbridge.PoolConfig{QueueTimeout: 20 * time.Millisecond}, func(http.ResponseWriter, *http.Request) {
@@ -276,6 +317,27 @@ func TestMiddleware_H02_DeadlineLeavesTheHandlerBehind(t *testing.T) {
 	await(t, func() bool { return ask(url).status == 200 })
 }
 
+// Nobody waits any more, and still it is not lost.
+func TestMiddleware_H02_APanicThatIsTooLateIsLogged(t *testing.T) {
+	var log logtest.Log
+	gate := make(chan struct{})
+	h := pooled(t, 1, httpbridge.PoolConfig{Timeout: time.Millisecond, Logger: log.Logger()}, func(http.ResponseWriter, *http.Request) {
+		<-gate
+		explode("too late")
+	})
+	status := http.StatusServiceUnavailable // as long as it does not even have its turn in time
+	for status == http.StatusServiceUnavailable {
+		status = get(t, h).StatusCode
+	}
+	close(gate)
+	if status != http.StatusGatewayTimeout {
+		t.Errorf("%d", status)
+	}
+	await(t, func() bool {
+		return strings.Contains(log.String(), "too late") && strings.Contains(log.String(), "httpbridge_test.explode")
+	})
+}
+
 func TestMiddleware_H02_DeadlineAfterTheHeaderCutsTheConnection(t *testing.T) {
 	for name, write := range map[string]func(w http.ResponseWriter, gate chan struct{}){
 		"waiting": func(w http.ResponseWriter, gate chan struct{}) {
@@ -305,7 +367,7 @@ func TestMiddleware_H02_DeadlineAfterTheHeaderCutsTheConnection(t *testing.T) {
 			defer close(gate)
 			resp, err := http.Get(url)
 			if err != nil {
-				t.Fatal(err)
+				return // cut before the header was out
 			}
 			defer resp.Body.Close()
 			time.Sleep(200 * time.Millisecond) // does not read
@@ -471,6 +533,36 @@ func TestMiddleware_H10_FullDuplex(t *testing.T) {
 	feed.Close()
 	if rest, err := io.ReadAll(resp.Body); string(rest) != "D" || err != nil {
 		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+// What a handler reads after it began to write is what it would get without the
+// pool.
+func TestMiddleware_EchoesABody(t *testing.T) {
+	echo := func(w http.ResponseWriter, r *http.Request) {
+		for buf := make([]byte, 10); ; {
+			n, err := r.Body.Read(buf)
+			w.Write(buf[:n])
+			if err == io.EOF {
+				fmt.Fprint(w, " end")
+				return
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}
+	url := serve(t, pooled(t, 1, httpbridge.PoolConfig{}, func(w http.ResponseWriter, r *http.Request) {
+		first := make([]byte, 1)
+		io.ReadFull(r.Body, first) // the rest is there too, then
+		w.Write(first)
+		echo(w, r)
+	}))
+	body := strings.Repeat("0123456789", 100)
+	req, _ := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	if a := send(req); a.status != 200 || a.body != body+" end" {
+		t.Errorf("%+v", a)
 	}
 }
 

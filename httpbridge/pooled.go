@@ -77,6 +77,7 @@ func (m *middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Req
 	case errors.As(err, &refused):
 		m.shed(&x, err)
 	default:
+		x.told = errors.As(err, new(*eventual.PanicError)) || errors.Is(err, eventual.ErrGoexit) // by the worker
 		x.fail(err)
 	}
 }
@@ -84,11 +85,10 @@ func (m *middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Req
 // newRequest makes what the worker needs. stop is for the end of the request.
 func (m *middleware) newRequest(next http.Handler, x *exchange, leave func()) (j *pooledRequest, stop func()) {
 	j = &pooledRequest{m: m, next: next, leave: leave, done: make(chan struct{})}
-	ctx, end := context.WithCancelCause(context.WithValue(x.r.Context(), pooledKey{}, j))
-	j.base, j.end = ctx, end
-	ctx, stopTimer := context.WithTimeoutCause(ctx, m.Timeout, errTooLong)
-	j.ctx = ctx
-	j.r = x.r.WithContext(ctx)
+	base, end := context.WithCancelCause(x.r.Context())
+	ctx, stopTimer := context.WithTimeoutCause(base, m.Timeout, errTooLong)
+	j.base, j.end, j.ctx = base, end, ctx
+	j.r = x.r.WithContext((*pooledContext)(j))
 	if x.body = watchBody(x.w, x.r, m.ReadAhead); x.body != nil {
 		j.r.Body = x.body
 	}
@@ -109,9 +109,9 @@ func (j *pooledRequest) submit() error {
 	if m.QueueLimit > 0 && n > int64(m.QueueLimit) {
 		err = fmt.Errorf("%w: %d requests wait", eventual.ErrQueueFull, m.QueueLimit)
 	} else {
-		// The pool must come to it even if the request is over by then, or nobody
-		// would know that it waits no more.
-		err = m.pool.CallInThread(context.WithoutCancel(j.base), j.run)
+		// Not with the request's ctx: the pool must come to it even if the request is
+		// over by then, or nobody would know that it waits no more.
+		err = m.pool.CallInThread(context.Background(), j.run)
 	}
 	if err == nil {
 		return nil
@@ -224,24 +224,18 @@ func (j *pooledRequest) run(ctx context.Context) {
 	returned = true
 }
 
-// unwound says why a handler did not return.
+// unwound says why a handler did not return, and logs it: the request may be over
+// and nobody else there to do so.
 func (j *pooledRequest) unwound(recovered any) error {
+	err := error(eventual.ErrGoexit)
 	switch {
-	case recovered == nil:
-		return j.report(eventual.ErrGoexit)
 	case recovered == http.ErrAbortHandler: //nolint:errorlint // it is compared by identity everywhere
 		return http.ErrAbortHandler
+	case recovered != nil:
+		err = eventual.Recovered(recovered)
 	}
-	return j.report(eventual.Recovered(recovered))
-}
-
-// report logs what would not be logged otherwise: x.fail logs what becomes a
-// response.
-func (j *pooledRequest) report(err error) error {
-	if st := j.w.state(); st.begun || st.sealed {
-		j.m.route.logger().LogAttrs(j.ctx, slog.LevelError, "httpbridge: handler failed when it was too late to say so",
-			slog.String("method", j.r.Method), slog.String("route", j.r.Pattern), slog.Any("error", logged(err)))
-	}
+	j.m.route.logger().ErrorContext(j.ctx, "httpbridge: handler did not return",
+		"method", j.r.Method, "route", j.r.Pattern, "path", j.r.URL.Path, "error", logged(err))
 	return err
 }
 
@@ -271,6 +265,21 @@ func (j *pooledRequest) lend() {
 	if j.worker == park.ID() && j.resume == nil {
 		j.resume, _ = lendSlot() // it is no reactor's goroutine
 	}
+}
+
+// pooledContext is a pooledRequest as the ctx of its handler, which finds it there.
+type pooledContext pooledRequest
+
+func (c *pooledContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+func (c *pooledContext) Done() <-chan struct{}       { return c.ctx.Done() }
+func (c *pooledContext) Err() error                  { return c.ctx.Err() }
+
+// Value also returns the pooledRequest, for pooledKey.
+func (c *pooledContext) Value(key any) any {
+	if key == (pooledKey{}) {
+		return (*pooledRequest)(c)
+	}
+	return c.ctx.Value(key)
 }
 
 type pooledKey struct{}

@@ -166,7 +166,7 @@ func (w *pooledWriter) writeHeader(status int) {
 		return
 	}
 	if w.body != nil && !duplex {
-		w.body.release(w.w) // the server looks at the body before it writes a header
+		w.body.settle(w.w) // the server looks at the body before it writes a header
 	}
 	w.copyHeader()
 	w.w.WriteHeader(status)

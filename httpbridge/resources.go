@@ -19,8 +19,8 @@ type ResourcesConfig struct {
 	// may be a whole URL. It must end with a slash.
 	Path string
 	// Owner tells whose a request is, for instance by the user of its session. Only
-	// requests of the same owner find what was made for one. Zero: whoever holds
-	// the id, which nobody guesses.
+	// requests of the same owner find what was made for one; "" is an owner like any
+	// other. Zero: whoever holds the id, which nobody guesses.
 	Owner func(*http.Request) string
 	// Max is how many resources there may be. Zero: 10,000.
 	Max int
@@ -115,7 +115,7 @@ type Resources struct {
 	life   context.Context // ends with Close
 	end    context.CancelFunc
 
-	mu       sync.Mutex // guards what follows and the state of each resource; nothing is called under it
+	mu       sync.Mutex // guards what follows and the state of each resource; no user code runs under it, and no lock but a tracker's is taken
 	byID     map[string]*resource
 	owners   map[string]*owner // who has any that count; not kept without Owner
 	count    int               // that count

@@ -147,6 +147,11 @@ func openEvents(w http.ResponseWriter, timeout time.Duration) (*eventWriter, err
 // flushes after the last.
 func (e *eventWriter) send(events ...[]byte) error {
 	defer e.idle()
+	if len(events) == 0 {
+		if err := e.arm(); err != nil {
+			return err
+		}
+	}
 	for _, b := range events {
 		if err := e.arm(); err != nil {
 			return err
@@ -154,9 +159,6 @@ func (e *eventWriter) send(events ...[]byte) error {
 		if _, err := e.w.Write(b); err != nil {
 			return e.why(err)
 		}
-	}
-	if err := e.arm(); err != nil {
-		return err
 	}
 	return e.why(e.rc.Flush())
 }
@@ -188,10 +190,14 @@ func (e *eventWriter) interrupt(cause error) {
 		return
 	}
 	e.ended = cause
-	if e.writing { // else the response may end as it should
-		_ = e.rc.SetWriteDeadline(time.Unix(1, 0)) // there is no other way, and the timeout will do
+	if e.writing { // to one who reads it will end in time, and the response as it should
+		_ = e.rc.SetWriteDeadline(time.Now().Add(min(e.timeout, interruptGrace)))
 	}
 }
+
+// interruptGrace is what is left to a write that is in progress: little, for a
+// server that shuts down waits for it.
+const interruptGrace = 500 * time.Millisecond
 
 // close has interrupt do nothing from now on: the connection is the server's.
 func (e *eventWriter) close() {

@@ -171,25 +171,39 @@ func newEpoch() string {
 // positionLocked is the number before the oldest event that is kept.
 func (s *Stream[T]) positionLocked() uint64 { return s.newest - uint64(len(s.kept)) }
 
-// read appends to batch the events after seen, as many as fit. When there are none
-// it returns the channel that is closed when there are, or ErrStreamClosed. It
-// fails with ErrTooSlow if the first of them is not kept any more.
-func (s *Stream[T]) read(seen uint64, batch []entry[T]) (_ []entry[T], more <-chan struct{}, err error) {
+// read appends to batch the events after seen, as many as fit. within, if it is not
+// 0, leaves out all but so many of the last, which may be more than are kept;
+// otherwise it fails with ErrTooSlow if the first of them is not kept any more. last
+// is the number of the last that was left out or appended.
+//
+// When there are none it returns the channel that is closed when there are, or
+// ErrStreamClosed.
+func (s *Stream[T]) read(seen uint64, within int, batch []entry[T]) (_ []entry[T], last uint64, more <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if within > 0 {
+		seen = max(seen, s.newest-uint64(min(within, len(s.kept))))
+	}
 	oldest := s.positionLocked()
 	switch {
 	case seen < oldest:
-		s.stats.TooSlow++
-		return batch, nil, ErrTooSlow
+		return batch, seen, nil, ErrTooSlow
 	case seen < s.newest:
 		waiting := s.kept[seen-oldest:]
-		return append(batch, waiting[:min(len(waiting), cap(batch)-len(batch))]...), nil, nil
+		n := min(len(waiting), cap(batch)-len(batch))
+		return append(batch, waiting[:n]...), seen + uint64(n), nil, nil
 	case s.closed:
-		return batch, nil, ErrStreamClosed
+		return batch, seen, nil, ErrStreamClosed
 	}
 	if s.changed == nil {
 		s.changed = make(chan struct{})
 	}
-	return batch, s.changed, nil
+	return batch, seen, s.changed, nil
+}
+
+// tooSlow counts a client that was left behind.
+func (s *Stream[T]) tooSlow() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.TooSlow++
 }

@@ -27,36 +27,20 @@ func (s *Stream[T]) Handler(cfg EventsConfig) http.Handler {
 }
 
 // Subscribe serves to each request the stream that pick picks for it, such as the
-// room that its path names. When pick fails the error is the response, if it is a
-// [*Problem]. Limits on clients count those of all streams.
+// room that its path names. When pick fails the error becomes a problem, by cfg.Errors
+// and [ProblemFor]. Limits on clients count those of all streams.
 func Subscribe[T any](pick func(*http.Request) (Subscription[T], error), cfg EventsConfig) http.Handler {
 	server := newEventServer(cfg)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, ok := server.admit(w, r)
-		if !ok {
-			return
-		}
-		defer leave()
+	return server.handler(func(r *http.Request) (source, error) {
 		sub, err := pick(r)
-		if err == nil && sub.Stream == nil {
-			err = errors.New("httpbridge: Subscribe: no stream was picked")
+		switch {
+		case err != nil:
+			return nil, err
+		case sub.Stream == nil:
+			return nil, errNoStream
 		}
-		if err != nil {
-			server.fail(w, r, err)
-			return
-		}
-		f := &follower[T]{s: sub.Stream, only: sub.Only, overflow: server.cfg.Overflow, history: server.cfg.History}
-		sub.Stream.enter(0)
-		defer sub.Stream.exit()
-		server.serve(w, r, f)
+		return &follower[T]{s: sub.Stream, only: sub.Only, overflow: server.cfg.Overflow, history: server.cfg.History}, nil
 	})
 }
 
-func (s *eventServer) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var p *Problem
-	if !errors.As(err, &p) {
-		s.cfg.log().ErrorContext(r.Context(), "httpbridge: no stream for a request", "path", r.URL.Path, "error", err)
-		p = &Problem{}
-	}
-	p.ServeHTTP(w, r)
-}
+var errNoStream = errors.New("httpbridge: Subscribe: no stream was picked for a request")

@@ -24,9 +24,10 @@ func (s *Stream[T]) Watch(ctx context.Context, history int) iter.Seq2[T, error] 
 		for ctx.Err() == nil {
 			var more <-chan struct{}
 			var err error
-			batch, more, err = s.read(seen, batch[:0])
+			batch, seen, more, err = s.read(seen, 0, batch[:0])
 			switch {
 			case errors.Is(err, ErrTooSlow):
+				s.tooSlow()
 				yield(zero, err)
 				return
 			case err != nil:
@@ -42,7 +43,6 @@ func (s *Stream[T]) Watch(ctx context.Context, history int) iter.Seq2[T, error] 
 					return
 				}
 			}
-			seen += uint64(len(batch))
 			clear(batch)
 		}
 	}
