@@ -61,7 +61,7 @@ func parse() (o options) {
 	flag.IntVar(&o.workers, "workers", cpus, "`processes` that jobs run in, at most")
 	flag.IntVar(&o.threads, "threads", cpus, "`threads` that jobs and blocking requests run in, at most")
 	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), `flaskish is a small web application: exchange rates, a chat, background jobs.
+		_, _ = fmt.Fprint(flag.CommandLine.Output(), `flaskish is a small web application: exchange rates, a chat, background jobs.
 
 usage: flaskish [flags]
 

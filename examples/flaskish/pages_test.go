@@ -117,7 +117,9 @@ func TestProgramStopsInTheMiddleOfEverything(t *testing.T) {
 		}
 	}
 	for end := time.Now().Add(20 * time.Second); len(pids) == 0; {
-		var status struct{ Processes struct{ Workers []struct{ PID int } } }
+		var status struct {
+			Processes struct{ Workers []struct{ PID int } }
+		}
 		_, body := p.get(t, "/api/status")
 		if err := json.Unmarshal([]byte(body), &status); err != nil {
 			t.Fatal(err)

@@ -114,8 +114,7 @@ func (c *Chat) errors() []httpbridge.ErrorRule {
 func (c *Chat) post(r *http.Request) *eventual.Result[Message] {
 	var m said
 	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody)).Decode(&m); err != nil {
-		var tooLong *http.MaxBytesError
-		if errors.As(err, &tooLong) {
+		if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
 			return eventual.Failed[Message](err)
 		}
 		return eventual.Failed[Message](&httpbridge.Problem{Status: http.StatusBadRequest, Detail: "The body must be a JSON object with nick and text."})

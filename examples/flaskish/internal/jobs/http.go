@@ -212,8 +212,7 @@ func (j *Jobs) events() http.Handler {
 
 // complaint is what the owner of a job is told of its failure.
 func complaint(err error) *Complaint {
-	var died *procpool.WorkerExitError
-	if errors.As(err, &died) {
+	if died, ok := errors.AsType[*procpool.WorkerExitError](err); ok {
 		p := workerDied(died)
 		return &Complaint{Title: p.Title, Detail: p.Detail, Stderr: tail(died.Stderr)}
 	}

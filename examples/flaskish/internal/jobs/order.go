@@ -48,8 +48,7 @@ func readOrder(r *http.Request) (o order, err error) {
 	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxOrder))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&o); err != nil {
-		var tooLong *http.MaxBytesError
-		if errors.As(err, &tooLong) {
+		if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
 			return o, err
 		}
 		return o, &httpbridge.Problem{Status: http.StatusBadRequest, Detail: "The body must be a JSON object: " + strings.TrimPrefix(err.Error(), "json: ") + "."}
