@@ -36,8 +36,13 @@ const (
 // Windows has no worker processes; jobs run here then, and cannot crash on purpose.
 const inProcess = runtime.GOOS == "windows"
 
-// niceness has jobs give way to the pages. It is 0 on Windows, which has none.
-var niceness = map[bool]int{false: 5}[inProcess]
+// niceness has jobs give way to the pages, where there are processes.
+func niceness() int {
+	if inProcess {
+		return 0
+	}
+	return 5
+}
 
 // app is everything that runs behind the pages.
 type app struct {
@@ -61,7 +66,7 @@ func newApp(o options, source feedSource, log *slog.Logger) (a *app, err error) 
 	a = &app{client: &httpbridge.Client{Retries: -1, TryTimeout: fetchTimeout, MaxBody: ecb.MaxSize}}
 	a.processes, err = procpool.New(procpool.Config{
 		Name: "jobs", Max: o.workers, QueueLimit: queueLimit, JobTimeout: jobTimeout, Grace: jobGrace,
-		Nice: niceness, InProcess: inProcess, Logger: log,
+		Nice: niceness(), InProcess: inProcess, Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -95,7 +100,7 @@ func newApp(o options, source feedSource, log *slog.Logger) (a *app, err error) 
 
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", s.Assets())
-	mux.HandleFunc("/", s.NotFound)
+	mux.HandleFunc("GET /", s.NotFound) // other methods are 405 where there is a GET
 	(&web.App{Site: s, Rates: rates, Every: o.every}).Register(mux)
 	chat.New(a.hub, s).Register(mux)
 	a.jobs.Register(mux)

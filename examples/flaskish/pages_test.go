@@ -51,6 +51,10 @@ func TestProgramHasAllPages(t *testing.T) {
 	if status, body := p.get(t, "/nothing"); status != 404 || !strings.Contains(body, `"status":404`) {
 		t.Errorf("/nothing: %d %s", status, body)
 	}
+	resp, err := http.Post(p.url+"/api/rates", "text/plain", nil)
+	if err != nil || resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %v, %v", resp, err)
+	}
 	p.stop(t, syscall.SIGTERM)
 }
 

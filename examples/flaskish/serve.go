@@ -39,6 +39,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, leave func(), lo
 	log.Info("serving", "url", "http://"+l.Addr().String())
 	select {
 	case err := <-served:
+		leave()
 		return err
 	case <-ctx.Done():
 	}

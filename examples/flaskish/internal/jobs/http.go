@@ -85,8 +85,9 @@ func (j *Jobs) Stats() httpbridge.ResourcesStats { return j.kept.Stats() }
 func (j *Jobs) Register(mux *http.ServeMux) {
 	mux.Handle("GET /jobs", site.WithSession(http.HandlerFunc(j.page)))
 	mux.HandleFunc("POST /api/jobs", j.post)
-	mux.HandleFunc(resultPath+"{id}", j.resource)
-	mux.Handle(resultPath+"{id}/events", j.kept)
+	mux.HandleFunc("GET "+resultPath+"{id}", j.resource)
+	mux.HandleFunc("DELETE "+resultPath+"{id}", j.resource)
+	mux.Handle("GET "+resultPath+"{id}/events", j.kept)
 	mux.Handle("GET /api/jobs/events", j.events())
 }
 
