@@ -159,6 +159,11 @@ func (h *Hub) checkEmpty() {
 // Close ends the chat: whoever is connected is sent away, and nobody comes in. It
 // waits for the last to go, as long as ctx allows.
 func (h *Hub) Close(ctx context.Context) error {
-	_, err := reactor.RunDeferred(ctx, h.r, func(context.Context) *eventual.Deferred[struct{}] { return h.close() }).WaitContext(ctx)
+	// Giving up the wait takes nothing back, so ctx is not that of the work.
+	res := reactor.RunDeferred(context.WithoutCancel(ctx), h.r, func(context.Context) *eventual.Deferred[struct{}] { return h.close() })
+	_, err := res.WaitContext(ctx)
+	if err != nil {
+		res.OnDone(func() { res.Peek() }) // how it ends after all is nobody's concern
+	}
 	return err
 }
