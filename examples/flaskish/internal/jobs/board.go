@@ -59,8 +59,9 @@ type Board struct {
 
 // shelf is the jobs of one owner, and the stream that tells about them.
 type shelf struct {
-	jobs   []*View // the newest first
-	stream httpbridge.Stream[[]View]
+	jobs     []*View // the newest first
+	watchers int
+	stream   httpbridge.Stream[[]View]
 }
 
 // NewBoard returns a board whose state belongs to r, and which shows jobs for so
@@ -147,7 +148,7 @@ func (b *Board) forget(owner string, v *View) {
 
 // drop forgets an owner who has no jobs and does not look.
 func (b *Board) drop(owner string) {
-	if s := b.shelves[owner]; s != nil && len(s.jobs) == 0 && s.stream.Stats().Clients == 0 {
+	if s := b.shelves[owner]; len(s.jobs) == 0 && s.watchers == 0 {
 		s.stream.Close()
 		delete(b.shelves, owner)
 	}
@@ -179,9 +180,29 @@ func (b *Board) ended(ctx context.Context, owner, location string) *entry {
 	return e
 }
 
-// look returns the stream of owner's jobs, from outside of the reactor.
-func (b *Board) look(ctx context.Context, owner string) (*httpbridge.Stream[[]View], error) {
-	return reactor.WaitFor(ctx, b.r, time.Second, func(context.Context) (*httpbridge.Stream[[]View], error) {
-		return &b.shelf(owner).stream, nil
+// watch returns the stream of owner's jobs, from outside of the reactor. It is kept
+// until leave is called, though there be no jobs.
+func (b *Board) watch(ctx context.Context, owner string) (stream *httpbridge.Stream[[]View], leave func(), err error) {
+	away := func() {
+		b.do(func() {
+			b.shelves[owner].watchers--
+			b.drop(owner)
+		})
+	}
+	res := reactor.RunInReactor(ctx, b.r, func(context.Context) (*httpbridge.Stream[[]View], error) {
+		s := b.shelf(owner)
+		s.watchers++
+		return &s.stream, nil
 	})
+	stream, err = res.Wait(time.Second)
+	if err != nil {
+		res.Cancel()
+		res.OnDone(func() { // it may have been too late for that
+			if o, _ := res.Peek(); o.Err == nil {
+				away()
+			}
+		})
+		return nil, nil, err
+	}
+	return stream, away, nil
 }

@@ -189,14 +189,13 @@ func (e *entry) finish(res *eventual.Result[compute.Outcome]) {
 	}
 }
 
+type streamKey struct{}
+
 // events is the stream of the jobs of whoever asks: all of them at each change.
 func (j *Jobs) events() http.Handler {
-	stream := httpbridge.Subscribe(func(r *http.Request) (s httpbridge.Subscription[[]View], err error) {
-		s.Stream, err = j.board.look(r.Context(), site.Owner(r))
-		if err != nil {
-			err = httpbridge.ProblemFor(err)
-		}
-		return s, err
+	follow := httpbridge.Subscribe(func(r *http.Request) (s httpbridge.Subscription[[]View], err error) {
+		s.Stream, _ = r.Context().Value(streamKey{}).(*httpbridge.Stream[[]View])
+		return s, nil
 	}, httpbridge.EventsConfig{
 		Overflow: httpbridge.KeepLatest, Owner: site.Owner, MaxPerOwner: perPages, MaxClients: mostPages, Logger: j.site.Logger,
 	})
@@ -206,8 +205,13 @@ func (j *Jobs) events() http.Handler {
 			j.site.Fail(w, r, &httpbridge.Problem{Status: http.StatusForbidden, Detail: "These are the jobs of a visitor of the page, whom a cookie tells apart."})
 			return
 		}
-		defer j.board.do(func() { j.board.drop(owner) })
-		stream.ServeHTTP(w, r)
+		stream, leave, err := j.board.watch(r.Context(), owner)
+		if err != nil {
+			j.site.Fail(w, r, httpbridge.ProblemFor(err))
+			return
+		}
+		defer leave()
+		follow.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), streamKey{}, stream)))
 	})
 }
 

@@ -6,10 +6,8 @@ import (
 	"embed"
 	"encoding/base64"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
-	"strings"
 	"time"
 )
 
@@ -50,8 +48,7 @@ func (s *Site) Assets() http.Handler {
 	})
 }
 
-// kindOf returns the media type of a file. Those that matter do not depend on what
-// the system thinks.
+// kindOf returns the media type of a file, whatever the system thinks of it.
 func kindOf(name string) string {
 	switch path.Ext(name) {
 	case ".js":
@@ -60,11 +57,6 @@ func kindOf(name string) string {
 		return "text/css; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
-	case "":
-		return "text/plain; charset=utf-8"
 	}
-	if kind := mime.TypeByExtension(path.Ext(name)); kind != "" && !strings.HasPrefix(kind, "text/html") {
-		return kind
-	}
-	return "application/octet-stream"
+	return "text/plain; charset=utf-8" // a licence
 }

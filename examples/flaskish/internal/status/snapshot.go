@@ -1,11 +1,13 @@
 package status
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"runtime/metrics"
 	"time"
 
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/procpool"
 	"github.com/trestle-go/trestle/reactor"
 )
@@ -110,9 +112,13 @@ type Runtime struct {
 	Heap       uint64 `json:"heap"`
 }
 
-// sample takes a snapshot. It is called on the reactor, which holds it up for some
-// tens of microseconds.
-func (s *Status) sample(*reactor.Tick) error {
+// sample takes a snapshot, on the reactor. What asks the system about processes is
+// awaited: it would hold the reactor up.
+func (s *Status) sample(t *reactor.Tick) error {
+	processes, err := reactor.Await(t.Co, eventual.Go(t.Context(), func(context.Context) (Processes, error) { return s.processes(), nil }))
+	if err != nil {
+		return err // the reactor stops
+	}
 	now := s.from.Reactor.Now()
 	rs := s.from.Reactor.Stats()
 	busy := time.Duration(rs.Busy * float64(rs.Uptime)) // since Start
@@ -123,7 +129,7 @@ func (s *Status) sample(*reactor.Tick) error {
 			Queued: rs.Queued, QueuedMax: rs.QueuedMax, Callbacks: rs.Callbacks, Timers: rs.Timers, Coroutines: rs.Coroutines,
 			Stalls: rs.Stalls, Panics: rs.Panics,
 		},
-		Threads: s.threads(), Processes: s.processes(), Tasks: s.tasks(), Runtime: goRuntime(),
+		Threads: s.threads(), Processes: processes, Tasks: s.tasks(), Runtime: goRuntime(),
 	}
 	res := s.from.Resources()
 	snap.Results = Results{res.Pending, res.Finished, res.Owners}
