@@ -58,9 +58,8 @@ function update(table) {
     const rate = row.querySelector(".rate");
     if (rate.textContent !== quote.rate) {
       rate.textContent = quote.rate;
-      rate.classList.remove("moved");
-      void rate.offsetWidth; // begins the animation anew
       rate.classList.add("moved");
+      setTimeout(() => rate.classList.remove("moved"), 600);
     }
     setChange(row.querySelector(".change"), quote.change);
     const old = row.querySelector(".old");
