@@ -41,7 +41,7 @@ func (a *App) viewTable(s httpbridge.Seen) any {
 // viewNews is what the page's stream says: the table, and how far it can be trusted.
 func (a *App) viewNews(s httpbridge.Seen) any {
 	n, _ := s.Value.(poller.News)
-	return newTableView(n.Table, newFreshness(n.Table, n.Health, nil))
+	return newTableView(n.Table, newFreshness(n.Table, n.Health, staleData(n.Table)))
 }
 
 func newTableView(t rates.Table, f freshness) tableView {
@@ -78,10 +78,15 @@ func (a *App) current() (rates.Table, []string, error) {
 	if time.Since(at) > a.staleAfter() {
 		stale = append(stale, httpbridge.StalePoll)
 	}
-	if time.Since(t.Date) > dataStaleAfter {
-		stale = append(stale, httpbridge.StaleData)
+	return t, append(stale, staleData(t)...), nil
+}
+
+// staleData is the reason for which the fixing itself is stale, if it is.
+func staleData(t rates.Table) []string {
+	if !t.Date.IsZero() && time.Since(t.Date) > dataStaleAfter {
+		return []string{httpbridge.StaleData}
 	}
-	return t, stale, nil
+	return nil
 }
 
 func (a *App) rate(w http.ResponseWriter, r *http.Request) {

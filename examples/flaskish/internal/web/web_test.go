@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -132,6 +134,60 @@ func TestTable(t *testing.T) {
 	}
 	if resp.Header.Get("ETag") == "" {
 		t.Error("no ETag")
+	}
+}
+
+// next returns the next table of the stream.
+func next(t *testing.T, lines *bufio.Scanner) (v tableView) {
+	t.Helper()
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			if err := json.Unmarshal([]byte(data), &v); err != nil {
+				t.Fatalf("%s: %v", data, err)
+			}
+			return v
+		}
+	}
+	t.Fatalf("the stream ended: %v", lines.Err())
+	return v
+}
+
+func TestEventsTellOfRatesAndOfTheFeed(t *testing.T) {
+	s := newSite(t, false)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/rates/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	if v := next(t, lines); v.Rates["JPY"].Rate != "119.73" || v.AsOf != "2013-01-24" || !slices.Equal(v.StaleReason, []string{"data"}) || v.FailingSince != "" {
+		t.Errorf("%+v", v)
+	}
+	s.broken.Store(true)
+	for v := (tableView{}); v.FailingSince == ""; {
+		if v = next(t, lines); v.Rates["JPY"].Rate != "119.73" {
+			t.Fatalf("the last good rates are gone: %+v", v)
+		}
+	}
+	s.broken.Store(false)
+	for v := (tableView{freshness: freshness{FailingSince: "x"}}); v.FailingSince != ""; {
+		v = next(t, lines)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	s := newSite(t, false)
+	if resp, body := s.get(t, "/api/rates/usd/history"); resp.StatusCode != 200 || body != `{"base":"EUR","currency":"USD","points":[{"date":"2013-01-24","rate":"1.3349"}]}`+"\n" {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if resp, _ := s.get(t, "/api/rates/ZZZ/history"); resp.StatusCode != 404 {
+		t.Errorf("unknown: %d", resp.StatusCode)
 	}
 }
 
