@@ -1,6 +1,7 @@
 package procpool
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,7 @@ type memory struct {
 	size int // of what is in it
 	room int // of the block
 	f    *os.File
+	at   []byte       // the block, mapped; nil: it is read through f
 	from *memories    // where it goes when nobody needs it; nil: nowhere
 	refs atomic.Int32 // besides the first
 }
@@ -74,7 +76,7 @@ func (s *memories) close() {
 	s.free, s.bytes, s.closed = nil, 0, true
 	s.mu.Unlock()
 	for _, m := range free {
-		_ = m.f.Close()
+		m.free()
 	}
 }
 
@@ -90,17 +92,7 @@ func newMemory(s *memories, data []byte) (*memory, error) {
 	}
 	m.size = len(data)
 	m.refs.Store(0)
-	for at := 0; at < len(data); {
-		n, err := unix.Pwrite(m.fd(), data[at:], int64(at))
-		if err == unix.EINTR { //nolint:errorlint // a bare errno
-			continue
-		}
-		if err != nil {
-			_ = m.f.Close()
-			return nil, fmt.Errorf("writing shared memory: %w", err)
-		}
-		at += n
-	}
+	copy(m.at, data)
 	return m, nil
 }
 
@@ -113,16 +105,19 @@ func newBlock(size int) (*memory, error) {
 	if err = unix.Ftruncate(fd, int64(size)); err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW)
 	}
+	if err == nil {
+		m.at, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	}
 	if err != nil {
 		_ = m.f.Close()
-		return nil, fmt.Errorf("sealing shared memory: %w", err)
+		return nil, fmt.Errorf("shared memory: %w", err)
 	}
 	return m, nil
 }
 
 // adoptMemory takes a block that another process sent, of which it says that it
 // has size bytes. Only a block that cannot shrink can be read without danger.
-func adoptMemory(fd int, size uint64, limit int) (*memory, error) {
+func adoptMemory(seen *mappings, fd int, size uint64, limit int) (*memory, error) {
 	m := &memory{f: os.NewFile(uintptr(fd), "memfd")}
 	has, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
 	var st unix.Stat_t
@@ -144,11 +139,15 @@ func adoptMemory(fd int, size uint64, limit int) (*memory, error) {
 		return nil, err
 	}
 	m.size = int(size)
+	m.at = seen.of(fd, &st)
 	return m, nil
 }
 
 // bytes returns a copy of what is in the block.
 func (m *memory) bytes() ([]byte, error) {
+	if m.at != nil {
+		return bytes.Clone(m.at[:m.size]), nil
+	}
 	b := make([]byte, m.size)
 	for at := 0; at < len(b); {
 		n, err := unix.Pread(m.fd(), b[at:], int64(at))
@@ -177,8 +176,15 @@ func (m *memory) share() *memory {
 // close gives the block back when nobody needs it any more.
 func (m *memory) close() {
 	if m.refs.Add(-1) < 0 && !m.from.put(m) {
-		_ = m.f.Close()
+		m.free()
 	}
+}
+
+func (m *memory) free() {
+	if m.room > 0 { // it was made here
+		_ = unix.Munmap(m.at)
+	}
+	_ = m.f.Close()
 }
 
 func closeFD(fd int) { _ = unix.Close(fd) }

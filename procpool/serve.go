@@ -59,7 +59,9 @@ type server struct {
 	lost   func()         // ends it, and what it has started: the pool is gone
 	timer  *time.Timer    // starts lookOut
 
-	r *frame.Reader // owned by who reads: lookOut if lookingOut, else the goroutine that serves
+	// Owned by who reads: lookOut if lookingOut, else the goroutine that serves.
+	r    *frame.Reader
+	seen mappings
 
 	writing chan struct{} // one slot: a lock that is held while the pool may be slow to read; it guards the next two
 	out     outbox
@@ -224,7 +226,7 @@ func (s *server) job(f frame.Frame) *run {
 	var mem *memory
 	var err error
 	if f.Flags&frame.Encoding == frame.Shared {
-		mem, err = adoptFrom(s.c, f, s.codecs.limit)
+		mem, err = adoptFrom(s.c, &s.seen, f, s.codecs.limit)
 	}
 	if err == nil {
 		j.arg, err = receive(s.codecs.codec, &s.codecs.types, f, mem)

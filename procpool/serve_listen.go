@@ -161,7 +161,7 @@ func (s *server) replied(f frame.Frame) {
 	} else {
 		var mem *memory
 		if f.Flags&frame.Encoding == frame.Shared {
-			mem, r.err = adoptFrom(s.c, f, s.codecs.limit)
+			mem, r.err = adoptFrom(s.c, nil, f, s.codecs.limit)
 		}
 		if r.err == nil {
 			r.value, r.err = receive(s.codecs.codec, &s.codecs.types, f, mem)

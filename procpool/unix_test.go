@@ -361,8 +361,7 @@ func TestProcpool_P06_FailingExit(t *testing.T) {
 	p := newPool(t, procpool.Config{Min: 1, Max: 1, RecycleAfter: 1})
 	for range 3 {
 		if _, err := procpool.DeferToProcess(bg, p, dieLater, 0).Wait(soon); err != nil {
-			var died *procpool.WorkerExitError // it may be before its result was sent
-			if !errors.As(err, &died) {
+			if _, ok := errors.AsType[*procpool.WorkerExitError](err); !ok { // it may be before its result was sent
 				t.Fatal(err)
 			}
 		}

@@ -12,7 +12,7 @@ func (w *worker) end() {
 	close(w.over)
 	w.child.conn.close()
 	if w.writing { // ends, now that the connection is closed
-		_ = <-w.wrote
+		w.broken(<-w.wrote)
 		w.writing = false
 	}
 	w.out.reset()

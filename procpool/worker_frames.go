@@ -34,7 +34,7 @@ func (w *worker) receive(f frame.Frame) (received, error) {
 	var mem *memory
 	if f.Flags&frame.Encoding == frame.Shared {
 		var err error
-		if mem, err = adoptFrom(w.child.conn, f, w.codecs.limit); err != nil {
+		if mem, err = adoptFrom(w.child.conn, nil, f, w.codecs.limit); err != nil {
 			return received{}, err
 		}
 	}
@@ -50,7 +50,7 @@ func (w *worker) receive(f frame.Frame) (received, error) {
 }
 
 // adoptFrom takes the shared memory that belongs to f.
-func adoptFrom(c conn, f frame.Frame, limit int) (*memory, error) {
+func adoptFrom(c conn, seen *mappings, f frame.Frame, limit int) (*memory, error) {
 	fd, ok := c.takeFD()
 	if !ok {
 		return nil, errors.New("shared memory without a descriptor")
@@ -59,7 +59,7 @@ func adoptFrom(c conn, f frame.Frame, limit int) (*memory, error) {
 		closeFD(fd)
 		return nil, fmt.Errorf("shared memory with a body of %d bytes, want 8", len(f.Body))
 	}
-	return adoptMemory(fd, binary.BigEndian.Uint64(f.Body), limit)
+	return adoptMemory(seen, fd, binary.BigEndian.Uint64(f.Body), limit)
 }
 
 // outcome ends the job that runs.
