@@ -1,5 +1,7 @@
-// Command flaskish is a small web application on Trestle: a poller on a reactor
-// keeps exchange rates up to date, and ordinary blocking handlers serve them.
+// Command flaskish is a small web application on Trestle. A poller on a reactor
+// keeps exchange rates up to date, and ordinary blocking handlers serve them; a chat
+// keeps its state on the same reactor, without a lock; jobs run in worker processes,
+// in threads or in turns on the reactor, and tell how far they are.
 //
 // Without flags it needs no network: it polls a feed of its own, which replays
 // real trading days of the European Central Bank over the loopback interface.
@@ -14,42 +16,34 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
 	"github.com/trestle-go/trestle/examples/flaskish/internal/ecb"
-	"github.com/trestle-go/trestle/examples/flaskish/internal/feed"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/poller"
-	"github.com/trestle-go/trestle/examples/flaskish/internal/web"
-	"github.com/trestle-go/trestle/reactor"
+	"github.com/trestle-go/trestle/procpool"
 )
 
-// Shutdown takes five seconds at most: what the requests leave is the reactor's.
+// Shutdown takes five seconds at most: what the requests leave is for the rest.
 const (
-	requestGrace = 3 * time.Second
-	reactorGrace = time.Second
+	requestGrace = 2 * time.Second
+	stopGrace    = 2 * time.Second
 )
 
 type options struct {
 	addr, feed string
 	every      time.Duration
+	drip       time.Duration
+	workers    int
+	threads    int
 }
 
 func main() {
-	var o options
-	flag.StringVar(&o.addr, "addr", "127.0.0.1:8080", "address to serve on")
-	flag.StringVar(&o.feed, "feed", "", "URL of the feed to poll, such as "+ecb.DailyURL+"; none: an embedded one that replays real days")
-	flag.DurationVar(&o.every, "every", 30*time.Second, "how often to poll; the European Central Bank is not asked more often than every "+poller.ECBInterval.String())
-	flag.Parse()
-	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "flaskish: unexpected argument %q\n", flag.Arg(0))
-		os.Exit(2)
-	}
+	procpool.ServeIfWorker() // as a worker of the jobs page; it does not return then
+	o := parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if err := run(ctx, o, slog.Default()); err != nil {
@@ -58,16 +52,61 @@ func main() {
 	}
 }
 
+func parse() (o options) {
+	cpus := max(runtime.NumCPU(), 2)
+	flag.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`address` to serve on")
+	flag.StringVar(&o.feed, "feed", "", "`URL` of the feed to poll, such as "+ecb.DailyURL+"; none: an embedded one that replays real days")
+	flag.DurationVar(&o.every, "every", 30*time.Second, "how often to poll; the European Central Bank is not asked more often than every "+poller.ECBInterval.String())
+	flag.DurationVar(&o.drip, "drip", 3*time.Second, "how long the embedded feed takes to send the history to the download page")
+	flag.IntVar(&o.workers, "workers", cpus, "`processes` that jobs run in, at most")
+	flag.IntVar(&o.threads, "threads", cpus, "`threads` that jobs and blocking requests run in, at most")
+	flag.Usage = func() {
+		_, _ = fmt.Fprint(flag.CommandLine.Output(), `flaskish is a small web application: exchange rates, a chat, background jobs.
+
+usage: flaskish [flags]
+
+It needs no network and no configuration. SIGTERM or Ctrl-C shuts it down within five seconds.
+
+`)
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "flaskish: unexpected argument %q\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	return o
+}
+
+func (o options) check() error {
+	for _, f := range []struct {
+		name string
+		bad  bool
+		v    any
+		want string
+	}{
+		{"every", o.every <= 0, o.every, "more than 0"},
+		{"drip", o.drip < 0 || o.drip > time.Minute, o.drip, "0 to 1m"},
+		{"workers", o.workers < 1 || o.workers > 64, o.workers, "1 to 64"},
+		{"threads", o.threads < 1 || o.threads > 1024, o.threads, "1 to 1024"},
+	} {
+		if f.bad {
+			return fmt.Errorf("-%s %v: want %s", f.name, f.v, f.want)
+		}
+	}
+	return nil
+}
+
 // run serves until ctx is done and then shuts everything down.
 func run(ctx context.Context, o options, log *slog.Logger) (err error) {
-	if o.every <= 0 {
-		return fmt.Errorf("-every %v: want more than 0", o.every)
+	if err := o.check(); err != nil {
+		return err
 	}
 	listener, err := listen(o.addr)
 	if err != nil {
 		return err
 	}
-	source, stopFeed, err := openFeed(o.feed)
+	source, stopFeed, err := openFeed(o.feed, o.drip)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -77,90 +116,12 @@ func run(ctx context.Context, o options, log *slog.Logger) (err error) {
 		o.every = every
 	}
 
-	r := reactor.New(reactor.Config{Name: "flaskish", Logger: log})
-	r.Start()
-	client := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
-	defer client.CloseIdleConnections()
-	p := poller.New(r, poller.Config{Source: source.name, Every: o.every, Least: poller.Least(source.url), Fetch: poller.HTTPFetch(client, source.url), Logger: log})
-	p.Start(context.Background()) // ended by the reactor's stop, below
-	app := &web.App{Rates: p, Every: o.every, Logger: log}
-
-	err = serve(ctx, listener, app.Handler(), log)
-	stopCtx, cancel := context.WithTimeout(context.Background(), reactorGrace)
-	defer cancel()
-	return errors.Join(err, r.Stop(stopCtx))
-}
-
-func listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use already; choose another address with -addr", addr)
-	}
-	return l, err
-}
-
-// serve answers requests until ctx is done, and lets those in progress finish.
-func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
-	srv := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      20 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    1 << 16,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }() // ended by Shutdown or Close, below
-	log.Info("serving", "url", "http://"+l.Addr().String())
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	log.Info("shutting down")
-	grace, cancel := context.WithTimeout(context.Background(), requestGrace)
-	defer cancel()
-	if err := srv.Shutdown(grace); err != nil {
-		log.Warn("requests were cut off", "error", err)
-		if err := srv.Close(); err != nil {
-			log.Warn("closing connections", "error", err)
-		}
-	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
-}
-
-type feedSource struct{ name, url string }
-
-// openFeed returns what to poll. Without a URL it is a server of this program.
-func openFeed(rawURL string) (src feedSource, stop func(), err error) {
-	if rawURL != "" {
-		u, err := url.Parse(rawURL)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return src, nil, fmt.Errorf("-feed %q: want an http or https URL", rawURL)
-		}
-		return feedSource{u.Host, rawURL}, func() {}, nil
-	}
-	replay, err := feed.NewReplay()
+	a, err := newApp(o, source, log)
 	if err != nil {
-		return src, nil, err
+		return errors.Join(err, listener.Close())
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return src, nil, fmt.Errorf("embedded feed: %w", err)
-	}
-	srv := &http.Server{Handler: replay, ReadHeaderTimeout: 5 * time.Second}
-	done := make(chan struct{})
-	go func() { // ended by stop
-		defer close(done)
-		_ = srv.Serve(l) // always ErrServerClosed or a closed listener's
-	}()
-	stop = func() {
-		_ = srv.Close() // nothing is lost with it
-		<-done
-	}
-	return feedSource{"the embedded replay", "http://" + l.Addr().String() + feed.Path}, stop, nil
+	err = serve(ctx, listener, a.handler, a.leave, log)
+	stopCtx, cancel := context.WithTimeout(context.Background(), stopGrace)
+	defer cancel()
+	return errors.Join(err, a.stop(stopCtx))
 }

@@ -183,6 +183,9 @@ func TestProgramRefusesBadFlags(t *testing.T) {
 		{[]string{"-addr", "nonsense"}, "nonsense"},
 		{[]string{"-addr", "127.0.0.1:0", "-every", "0s"}, "-every"},
 		{[]string{"-addr", "127.0.0.1:0", "-feed", "ftp://x"}, "-feed"},
+		{[]string{"-addr", "127.0.0.1:0", "-workers", "0"}, "-workers"},
+		{[]string{"-addr", "127.0.0.1:0", "-threads", "-1"}, "-threads"},
+		{[]string{"-addr", "127.0.0.1:0", "-drip", "1h"}, "-drip"},
 		{[]string{"surplus"}, "surplus"},
 	} {
 		out, err := exec.Command(binary, c.args...).CombinedOutput()

@@ -127,6 +127,7 @@ func TestMainModuleStaysSmall(t *testing.T) {
 	allowed := map[string]string{
 		"github.com/petermattis/goid":   "goroutine identity in nanoseconds",
 		"golang.org/x/sys":              "what the kernel offers and syscall does not",
+		"github.com/coder/websocket":    "examples: a chat by WebSocket; it requires nothing itself",
 		"github.com/shopspring/decimal": "examples: money",
 		"go.uber.org/goleak":            "tests",
 		"pgregory.net/rapid":            "tests",

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -18,12 +19,20 @@ import (
 //go:embed eurofxref-hist-90d.xml
 var history []byte
 
-// Path is where the daily file is served.
-const Path = "/stats/eurofxref/eurofxref-daily.xml"
+// Where the files are served: as by the ECB.
+const (
+	Path        = "/stats/eurofxref/eurofxref-daily.xml"
+	HistoryPath = "/stats/eurofxref/eurofxref-hist-90d.xml"
+)
 
 // Replay serves one day after the other, the oldest first, and begins again
 // after the last. Each GET that is not answered with 304 goes on by a day.
 type Replay struct {
+	// Drip is how long the history takes to be sent: the loopback interface is
+	// faster than anything one would do in the background. Zero: no time. Not to be
+	// changed once requests come.
+	Drip time.Duration
+
 	days []ecb.Day // oldest first
 
 	mu   sync.Mutex // guards next; nothing is called under it
@@ -43,18 +52,43 @@ func NewReplay() (*Replay, error) {
 // Days returns the days that are replayed, the oldest first.
 func (p *Replay) Days() []ecb.Day { return p.days }
 
-// ServeHTTP answers GET of the daily file.
+// ServeHTTP answers GET of the daily file and of the history.
 func (p *Replay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != Path {
+	switch r.URL.Path {
+	case Path:
+		p.daily(w, r)
+	case HistoryPath:
+		p.drip(w, r)
+	default:
 		http.NotFound(w, r)
-		return
 	}
+}
+
+func (p *Replay) daily(w http.ResponseWriter, r *http.Request) {
 	day := p.day(r)
 	var body bytes.Buffer
 	_ = day.Write(&body) // a Buffer takes everything
 	w.Header().Set("Content-Type", "text/xml")
 	w.Header().Set("ETag", tag(day))
 	http.ServeContent(w, r, "", day.Date.Add(15*time.Hour), bytes.NewReader(body.Bytes()))
+}
+
+// drip sends the history in so many pieces, evenly over p.Drip.
+func (p *Replay) drip(w http.ResponseWriter, r *http.Request) {
+	const pieces = 20
+	w.Header().Set("Content-Type", "text/xml")
+	w.Header().Set("Content-Length", strconv.Itoa(len(history)))
+	for piece := range slices.Chunk(history, (len(history)+pieces-1)/pieces) {
+		select {
+		case <-time.After(p.Drip / pieces):
+		case <-r.Context().Done():
+			return
+		}
+		if _, err := w.Write(piece); err != nil {
+			return // the client has gone
+		}
+		_ = http.NewResponseController(w).Flush() // only a recorder in a test cannot
+	}
 }
 
 // day returns the day to answer r with. A GET by one who has that day already is

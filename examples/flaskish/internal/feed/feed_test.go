@@ -1,9 +1,12 @@
 package feed
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/trestle-go/trestle/examples/flaskish/internal/ecb"
 )
@@ -29,6 +32,32 @@ func TestReplayGoesOnByADayAndBeginsAgain(t *testing.T) {
 	if w.Code != http.StatusNotFound {
 		t.Errorf("other path: %d", w.Code)
 	}
+}
+
+func TestHistoryArrivesWhole(t *testing.T) {
+	p, err := NewReplay()
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p.Drip = 3 * time.Second
+		begun := time.Now()
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, HistoryPath, nil))
+		if took := time.Since(begun); took != p.Drip {
+			t.Errorf("took %v, want %v", took, p.Drip)
+		}
+		if days, err := ecb.Parse(w.Body); err != nil || len(days) != len(p.Days()) {
+			t.Errorf("%d days, %v", len(days), err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		w = httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, HistoryPath, nil).WithContext(ctx))
+		if n := w.Body.Len(); n == 0 || n > len(history)/2 {
+			t.Errorf("%d bytes to a client that left after a third of the time", n)
+		}
+	})
 }
 
 func TestReplayDoesNotSkipTheDayThatTheClientHas(t *testing.T) {

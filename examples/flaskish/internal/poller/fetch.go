@@ -1,33 +1,32 @@
 package poller
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/ecb"
+	"github.com/trestle-go/trestle/httpbridge"
 )
-
-// fetchTimeout bounds one fetch.
-const fetchTimeout = 10 * time.Second
 
 // Fetched is what a fetch gave.
 type Fetched struct {
-	Day       ecb.Day
-	Unchanged bool // since the fetch before; Day is not set then
+	Days      []ecb.Day // the newest first, at least one unless Unchanged
+	Unchanged bool      // since the fetch before
 }
 
 // HTTPFetch returns a function that fetches url, asking conditionally once it has
-// an answer. It must not be called twice at the same time.
-func HTTPFetch(client *http.Client, url string) func(context.Context) (Fetched, error) {
-	var etag, modified string
-	return func(ctx context.Context) (Fetched, error) {
-		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-		defer cancel()
+// an answer. It must not be called again before the result is there. The client
+// should not try again by itself: the poller knows better when.
+func HTTPFetch(client *httpbridge.Client, url string) func(context.Context) *eventual.Result[Fetched] {
+	var etag, modified string // of the last good answer; only one fetch is under way at a time
+	return func(ctx context.Context) *eventual.Result[Fetched] {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
-			return Fetched{}, err
+			return eventual.Failed[Fetched](err)
 		}
 		req.Header.Set("User-Agent", "flaskish (an example of Trestle)")
 		req.Header.Set("Accept", "text/xml, application/xml")
@@ -37,26 +36,33 @@ func HTTPFetch(client *http.Client, url string) func(context.Context) (Fetched, 
 		if modified != "" {
 			req.Header.Set("If-Modified-Since", modified)
 		}
-		resp, err := client.Do(req)
-		if err != nil {
-			return Fetched{}, err
-		}
-		defer func() { _ = resp.Body.Close() }() // everything was read, or is not wanted
-		switch resp.StatusCode {
-		case http.StatusOK:
-		case http.StatusNotModified:
-			return Fetched{Unchanged: true}, nil
-		default:
-			return Fetched{}, fmt.Errorf("%s: %s", url, resp.Status)
-		}
-		days, err := ecb.Parse(resp.Body)
-		if err != nil {
-			return Fetched{}, fmt.Errorf("%s: %w", url, err)
-		}
-		if day := days[0]; day.Date.After(time.Now().Add(24 * time.Hour)) {
-			return Fetched{}, fmt.Errorf("%s: rates of the future, %s", url, day.Date.Format(time.DateOnly))
-		}
-		etag, modified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
-		return Fetched{Day: days[0]}, nil
+		return eventual.Then(client.Do(ctx, req), func(resp *httpbridge.Response) (Fetched, error) {
+			got, err := read(resp)
+			if err != nil {
+				return got, fmt.Errorf("%s: %w", url, err)
+			}
+			if !got.Unchanged {
+				etag, modified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
+			}
+			return got, nil
+		})
 	}
+}
+
+func read(resp *httpbridge.Response) (Fetched, error) {
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotModified:
+		return Fetched{Unchanged: true}, nil
+	default:
+		return Fetched{}, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	days, err := ecb.Parse(bytes.NewReader(resp.Body))
+	if err != nil {
+		return Fetched{}, err
+	}
+	if day := days[0]; day.Date.After(time.Now().Add(24 * time.Hour)) {
+		return Fetched{}, fmt.Errorf("rates of the future, %s", day.Date.Format(time.DateOnly))
+	}
+	return Fetched{Days: days}, nil
 }

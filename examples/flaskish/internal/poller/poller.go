@@ -24,7 +24,8 @@ type Config struct {
 	Source string // named to users
 	Every  time.Duration
 	Least  time.Duration // between two fetches, whatever jitter, back-off and the phase say; zero: no such limit
-	Fetch  func(context.Context) (Fetched, error)
+	Fetch  func(context.Context) *eventual.Result[Fetched]
+	Record rates.History // of the days that a replay shows, past and to come; zero: what is fetched is recorded
 	Logger *slog.Logger
 }
 
@@ -44,19 +45,29 @@ func Least(feed string) time.Duration {
 // Interval returns every, or ECBInterval if feed is the ECB's and every is less.
 func Interval(feed string, every time.Duration) time.Duration { return max(every, Least(feed)) }
 
-// Poller polls. Latest and Health may be read by any goroutine.
+// Poller polls. Its exported fields may be read by any goroutine.
 type Poller struct {
-	Latest eventual.Latest[rates.Table]  // the last good table
-	Health eventual.Latest[HealthReport] // set when it changes
+	Latest  eventual.Latest[rates.Table]   // the last good table, set by each fetch that succeeds
+	Health  eventual.Latest[HealthReport]  // set when it changes
+	News    eventual.Latest[News]          // set with either
+	History eventual.Latest[rates.History] // the days that are known
 
 	cfg  Config
 	loop *reactor.LoopingCall
 
 	// Owned by the reactor.
 	table   rates.Table
+	health  HealthReport
+	history rates.History
 	asked   time.Time // when the last fetch began
 	failing bool
 	missing []string
+}
+
+// News is what there is to tell those who watch.
+type News struct {
+	Table  rates.Table // empty before the first
+	Health HealthReport
 }
 
 // HealthReport says whether fetches succeed.
@@ -68,7 +79,8 @@ type HealthReport struct {
 
 // New returns a Poller that is not running.
 func New(r *reactor.Reactor, cfg Config) *Poller {
-	p := &Poller{cfg: cfg}
+	p := &Poller{cfg: cfg, history: cfg.Record}
+	p.History.Set(p.history)
 	p.loop = reactor.NewLoopingCall(r, p.poll, reactor.LoopOptions{
 		Jitter:  0.1,
 		BackOff: reactor.BackOff{Initial: max(cfg.Every/2, time.Second/4), Max: max(10*cfg.Every, time.Minute)},
@@ -83,8 +95,8 @@ func (p *Poller) Start(ctx context.Context) *eventual.Result[struct{}] {
 	return p.loop.Start(ctx, p.cfg.Every, true)
 }
 
-// poll is one run, a coroutine on the reactor. The fetch blocks, so it has a
-// goroutine of its own; the reactor goes on meanwhile.
+// poll is one run, a coroutine on the reactor, which goes on with other things while
+// this one awaits the fetch.
 func (p *Poller) poll(t *reactor.Tick) error {
 	// A retry, or the run after one that came back into phase, may be early.
 	if early := p.cfg.Least - time.Since(p.asked); early > 0 {
@@ -93,7 +105,7 @@ func (p *Poller) poll(t *reactor.Tick) error {
 		}
 	}
 	p.asked = time.Now()
-	got, err := reactor.Await(t.Co, eventual.Go(t.Context(), p.cfg.Fetch))
+	got, err := reactor.Await(t.Co, p.cfg.Fetch(t.Context()))
 	if t.Context().Err() != nil {
 		return err // shutting down says nothing about the feed
 	}
@@ -103,10 +115,13 @@ func (p *Poller) poll(t *reactor.Tick) error {
 	}
 	if !got.Unchanged {
 		var missing []string
-		p.table, missing = p.table.Update(got.Day, p.cfg.Source)
+		p.table, missing = p.table.Update(got.Days[0], p.cfg.Source)
 		p.noteMissing(missing)
+		p.history = p.history.With(got.Days...)
+		p.History.Set(p.history)
 	}
 	p.Latest.Set(p.table)
+	p.News.Set(News{p.table, p.health})
 	return nil
 }
 
@@ -123,7 +138,9 @@ func (p *Poller) noteHealth(err error) {
 	} else {
 		p.cfg.Logger.Info("feed works again", "source", p.cfg.Source)
 	}
+	p.health = report
 	p.Health.Set(report)
+	p.News.Set(News{p.table, report})
 }
 
 // noteMissing logs a change of the currencies that the feed has no longer.

@@ -20,6 +20,7 @@ import (
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/ecb"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/feed"
+	"github.com/trestle-go/trestle/httpbridge"
 	"github.com/trestle-go/trestle/reactor"
 )
 
@@ -31,9 +32,11 @@ type script struct {
 	calls  int
 }
 
-func (s *script) fetch(context.Context) (Fetched, error) {
-	s.calls++
-	return s.answer(s.calls)
+func (s *script) fetch(ctx context.Context) *eventual.Result[Fetched] {
+	return eventual.Go(ctx, func(context.Context) (Fetched, error) {
+		s.calls++
+		return s.answer(s.calls)
+	})
 }
 
 func usd(rate string, more ...string) Fetched {
@@ -45,7 +48,7 @@ func usd(rate string, more ...string) Fetched {
 		}
 		d.Rates = append(d.Rates, ecb.Rate{Currency: c, Text: text, Value: decimal.RequireFromString(text)})
 	}
-	return Fetched{Day: d}
+	return Fetched{Days: []ecb.Day{d}}
 }
 
 // run polls s every 30 s of virtual time and hands the poller and its log to f.
@@ -156,12 +159,12 @@ func TestPollerLeavesTheECBAlone(t *testing.T) {
 		r := reactor.New(reactor.Config{Name: "test"})
 		r.Start()
 		var asked []time.Time
-		fetch := func(context.Context) (Fetched, error) {
+		fetch := func(context.Context) *eventual.Result[Fetched] {
 			asked = append(asked, time.Now())
 			if len(asked)%4 > 1 {
-				return Fetched{}, errors.New("down")
+				return eventual.Failed[Fetched](errors.New("down"))
 			}
-			return usd("1.5"), nil
+			return eventual.Of(usd("1.5"))
 		}
 		p := New(r, Config{
 			Source: "ecb", Every: ECBInterval, Least: Least(ecb.DailyURL), Fetch: fetch,
@@ -234,13 +237,14 @@ func TestHTTPFetch(t *testing.T) {
 		replay.ServeHTTP(w, r)
 	}))
 	defer srv.Close()
-	client := srv.Client()
+	client := &httpbridge.Client{Retries: -1}
 	defer client.CloseIdleConnections()
-	fetch := HTTPFetch(client, srv.URL+feed.Path)
+	get := HTTPFetch(client, srv.URL+feed.Path)
+	fetch := func(ctx context.Context) (Fetched, error) { return get(ctx).WaitContext(ctx) }
 	for i := range 3 {
 		got, err := fetch(context.Background())
-		if want := replay.Days()[i]; err != nil || !got.Day.Date.Equal(want.Date) || got.Day.Rates[0].Text != want.Rates[0].Text {
-			t.Fatalf("day %d: %v, %v", i, got.Day.Date, err)
+		if want := replay.Days()[i]; err != nil || !got.Days[0].Date.Equal(want.Date) || got.Days[0].Rates[0].Text != want.Rates[0].Text {
+			t.Fatalf("day %d: %+v, %v", i, got, err)
 		}
 	}
 	for name, f := range map[string]func(http.ResponseWriter){

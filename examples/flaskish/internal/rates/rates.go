@@ -33,6 +33,7 @@ type Quote struct {
 	Currency string
 	Text     string // as published, never rounded
 	Date     time.Time
+	Change   string // per cent since the fixing before, with its sign, such as +0.12; "" if there was none
 	value    decimal.Decimal
 }
 
@@ -41,7 +42,7 @@ type Quote struct {
 func (t Table) Update(d ecb.Day, source string) (next Table, missing []string) {
 	next = Table{Date: d.Date, Source: source}
 	for _, r := range d.Rates {
-		next.quotes = append(next.quotes, Quote{r.Currency, r.Text, d.Date, r.Value})
+		next.quotes = append(next.quotes, Quote{r.Currency, r.Text, d.Date, t.change(r, d.Date), r.Value})
 	}
 	for _, old := range t.quotes {
 		if _, err := next.Quote(old.Currency); err != nil {
@@ -51,6 +52,33 @@ func (t Table) Update(d ecb.Day, source string) (next Table, missing []string) {
 	}
 	slices.SortFunc(next.quotes, func(a, b Quote) int { return strings.Compare(a.Currency, b.Currency) })
 	return next, missing
+}
+
+// change returns Quote.Change for a rate of the day date.
+func (t Table) change(r ecb.Rate, date time.Time) string {
+	old, err := t.Quote(r.Currency)
+	switch {
+	case err != nil || date.Before(old.Date): // a replay has begun again
+		return ""
+	case date.Equal(old.Date) && r.Value.Equal(old.value):
+		return old.Change
+	}
+	return Change(old.value, r.Value)
+}
+
+// Change returns by how much to is more than from, which is above zero, in per cent
+// with its sign and two decimals: "+0.12", "0.00", "-3.40".
+func Change(from, to decimal.Decimal) string {
+	percent := new(big.Rat).Quo(to.Rat(), from.Rat())
+	percent.Sub(percent, big.NewRat(1, 1)).Mul(percent, big.NewRat(100, 1))
+	text := percent.FloatString(2)
+	switch {
+	case strings.Trim(text, "-0.") == "":
+		return "0.00"
+	case percent.Sign() > 0:
+		return "+" + text
+	}
+	return text
 }
 
 // Quotes returns all quotes, by currency. It must not be changed.
@@ -68,7 +96,7 @@ func (e *UnknownCurrencyError) Error() string { return fmt.Sprintf("unknown curr
 func (t Table) Quote(currency string) (Quote, error) {
 	upper := strings.ToUpper(currency)
 	if upper == Euro {
-		return Quote{Euro, "1", t.Date, decimal.NewFromInt(1)}, nil
+		return Quote{Currency: Euro, Text: "1", Date: t.Date, value: decimal.NewFromInt(1)}, nil
 	}
 	for _, q := range t.quotes {
 		if q.Currency == upper {

@@ -1,10 +1,9 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/trestle-go/trestle/examples/flaskish/internal/poller"
@@ -28,29 +27,45 @@ type tableView struct {
 }
 
 type quoteView struct {
-	Rate string `json:"rate"` // as published; a string, so that nobody rounds it
-	AsOf string `json:"as_of"`
+	Rate   string `json:"rate"` // as published; a string, so that nobody rounds it
+	AsOf   string `json:"as_of"`
+	Change string `json:"change,omitempty"` // per cent since the fixing before
 }
 
 func (a *App) viewTable(s httpbridge.Seen) any {
 	t, _ := s.Value.(rates.Table)
-	v := tableView{Base: rates.Euro, freshness: a.freshness(t, s.Stale), Rates: make(map[string]quoteView, len(t.Quotes()))}
+	h, _, _ := a.Rates.Health.Load()
+	return newTableView(t, newFreshness(t, h, s.Stale))
+}
+
+// viewNews is what the page's stream says: the table, and how far it can be trusted.
+func (a *App) viewNews(s httpbridge.Seen) any {
+	n, _ := s.Value.(poller.News)
+	return newTableView(n.Table, newFreshness(n.Table, n.Health, staleData(n.Table)))
+}
+
+func newTableView(t rates.Table, f freshness) tableView {
+	v := tableView{Base: rates.Euro, freshness: f, Rates: make(map[string]quoteView, len(t.Quotes()))}
 	for _, q := range t.Quotes() {
-		v.Rates[q.Currency] = viewQuote(q)
+		v.Rates[q.Currency] = quoteView{q.Text, q.Date.Format(time.DateOnly), q.Change}
 	}
 	return v
 }
 
-func viewQuote(q rates.Quote) quoteView {
-	return quoteView{Rate: q.Text, AsOf: q.Date.Format(time.DateOnly)}
-}
-
-func (a *App) freshness(t rates.Table, stale []string) freshness {
-	f := freshness{AsOf: t.Date.Format(time.DateOnly), Source: t.Source, Stale: len(stale) > 0, StaleReason: stale}
-	if h, _, _ := a.Rates.Health.Load(); h.Failing {
+func newFreshness(t rates.Table, h poller.HealthReport, stale []string) freshness {
+	f := freshness{Source: t.Source, Stale: len(stale) > 0, StaleReason: stale}
+	if !t.Date.IsZero() {
+		f.AsOf = t.Date.Format(time.DateOnly)
+	}
+	if h.Failing {
 		f.FailingSince = h.Since.UTC().Format(time.RFC3339)
 	}
 	return f
+}
+
+func (a *App) freshness(t rates.Table, stale []string) freshness {
+	h, _, _ := a.Rates.Health.Load()
+	return newFreshness(t, h, stale)
 }
 
 // current returns the latest table and the reasons for which it is stale.
@@ -63,26 +78,31 @@ func (a *App) current() (rates.Table, []string, error) {
 	if time.Since(at) > a.staleAfter() {
 		stale = append(stale, httpbridge.StalePoll)
 	}
-	if time.Since(t.Date) > dataStaleAfter {
-		stale = append(stale, httpbridge.StaleData)
+	return t, append(stale, staleData(t)...), nil
+}
+
+// staleData is the reason for which the fixing itself is stale, if it is.
+func staleData(t rates.Table) []string {
+	if !t.Date.IsZero() && time.Since(t.Date) > dataStaleAfter {
+		return []string{httpbridge.StaleData}
 	}
-	return t, stale, nil
+	return nil
 }
 
 func (a *App) rate(w http.ResponseWriter, r *http.Request) {
 	t, stale, err := a.current()
 	if err != nil {
-		a.fail(w, r, err)
+		a.Site.Fail(w, r, err)
 		return
 	}
 	q, err := t.Quote(r.PathValue("currency"))
 	if err != nil {
-		a.fail(w, r, problemOf(err))
+		a.Site.Fail(w, r, problemOf(err))
 		return
 	}
 	f := a.freshness(t, stale)
 	f.AsOf = q.Date.Format(time.DateOnly)
-	a.send(w, r, struct {
+	a.Site.JSON(w, r, http.StatusOK, struct {
 		Base     string `json:"base"`
 		Currency string `json:"currency"`
 		Rate     string `json:"rate"`
@@ -93,24 +113,24 @@ func (a *App) rate(w http.ResponseWriter, r *http.Request) {
 func (a *App) convert(w http.ResponseWriter, r *http.Request) {
 	t, stale, err := a.current()
 	if err != nil {
-		a.fail(w, r, err)
+		a.Site.Fail(w, r, err)
 		return
 	}
 	query := r.URL.Query()
 	for _, name := range []string{"from", "to", "amount"} {
 		if len(query[name]) != 1 {
-			a.fail(w, r, &httpbridge.Problem{Status: http.StatusBadRequest, Detail: "The parameter " + name + " is needed, once.", Extensions: map[string]any{"parameter": name}})
+			a.Site.Fail(w, r, &httpbridge.Problem{Status: http.StatusBadRequest, Detail: "The parameter " + name + " is needed, once.", Extensions: map[string]any{"parameter": name}})
 			return
 		}
 	}
 	c, err := t.Convert(query.Get("from"), query.Get("to"), query.Get("amount"))
 	if err != nil {
-		a.fail(w, r, problemOf(err))
+		a.Site.Fail(w, r, problemOf(err))
 		return
 	}
 	f := a.freshness(t, stale)
 	f.AsOf = c.Date.Format(time.DateOnly)
-	a.send(w, r, struct {
+	a.Site.JSON(w, r, http.StatusOK, struct {
 		From   string `json:"from"`
 		To     string `json:"to"`
 		Amount string `json:"amount"`
@@ -133,20 +153,32 @@ func problemOf(err error) error {
 	return err
 }
 
-func (a *App) send(w http.ResponseWriter, r *http.Request, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		a.fail(w, r, err)
+// history is what a currency cost on the days that are known, for the chart.
+func (a *App) history(w http.ResponseWriter, r *http.Request) {
+	type point struct {
+		Date string `json:"date"`
+		Rate string `json:"rate"`
+	}
+	known, _, _ := a.Rates.History.Load()
+	answer := struct {
+		Base     string  `json:"base"`
+		Currency string  `json:"currency"`
+		Points   []point `json:"points"`
+	}{Base: rates.Euro, Currency: strings.ToUpper(r.PathValue("currency"))}
+	for _, p := range known.Of(answer.Currency) {
+		answer.Points = append(answer.Points, point{p.Date.Format(time.DateOnly), p.Text})
+	}
+	if answer.Points == nil {
+		a.Site.Fail(w, r, problemOf(&rates.UnknownCurrencyError{Currency: answer.Currency}))
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-cache")
-	_, _ = w.Write(append(body, '\n')) // the client may have gone
+	a.Site.JSON(w, r, http.StatusOK, answer)
 }
 
 // homeView is what the page shows.
 type homeView struct {
 	Ready, PollStale, DataStale bool
+	Every                       float64 // seconds between two polls
 	Table                       rates.Table
 	Health                      poller.HealthReport
 	From, To, Amount            string
@@ -156,7 +188,7 @@ type homeView struct {
 }
 
 func (a *App) home(w http.ResponseWriter, r *http.Request) {
-	v := homeView{From: "USD", To: "JPY", Amount: "100"}
+	v := homeView{From: "USD", To: "JPY", Amount: "100", Every: a.Every.Seconds()}
 	t, stale, err := a.current()
 	if err == nil {
 		v.Ready, v.Table = true, t
@@ -178,12 +210,5 @@ func (a *App) home(w http.ResponseWriter, r *http.Request) {
 			v.Conversion = &c
 		}
 	}
-	var body bytes.Buffer
-	if err := page.ExecuteTemplate(&body, "page.html", v); err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-cache")
-	_, _ = w.Write(body.Bytes()) // the client may have gone
+	a.Site.Render(w, r, page, v)
 }

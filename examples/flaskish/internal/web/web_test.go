@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,22 +18,25 @@ import (
 	"github.com/shopspring/decimal"
 	"go.uber.org/goleak"
 
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/ecb"
 	"github.com/trestle-go/trestle/examples/flaskish/internal/poller"
+	"github.com/trestle-go/trestle/examples/flaskish/internal/site"
+	"github.com/trestle-go/trestle/httpbridge"
 	"github.com/trestle-go/trestle/reactor"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// site is the real site over real HTTP, with a feed that a test breaks.
-type site struct {
+// testSite is the real site over real HTTP, with a feed that a test breaks.
+type testSite struct {
 	*httptest.Server
 	broken atomic.Bool
 	app    *App
 }
 
-func newSite(t *testing.T, broken bool) *site {
-	s := new(site)
+func newSite(t *testing.T, broken bool) *testSite {
+	s := new(testSite)
 	s.broken.Store(broken)
 	day := ecb.Day{Date: time.Date(2013, 1, 24, 0, 0, 0, 0, time.UTC)}
 	for _, r := range [][2]string{{"USD", "1.3349"}, {"JPY", "119.73"}, {"HUF", "395.10"}} {
@@ -40,15 +45,21 @@ func newSite(t *testing.T, broken bool) *site {
 	log := slog.New(slog.DiscardHandler)
 	r := reactor.New(reactor.Config{Name: "web", Logger: log})
 	r.Start()
-	p := poller.New(r, poller.Config{Source: "test", Every: 10 * time.Millisecond, Logger: log, Fetch: func(context.Context) (poller.Fetched, error) {
+	p := poller.New(r, poller.Config{Source: "test", Every: 10 * time.Millisecond, Logger: log, Fetch: func(context.Context) *eventual.Result[poller.Fetched] {
 		if s.broken.Load() {
-			return poller.Fetched{}, errors.New("broken <for the test>")
+			return eventual.Failed[poller.Fetched](errors.New("broken <for the test>"))
 		}
-		return poller.Fetched{Day: day}, nil
+		return eventual.Of(poller.Fetched{Days: []ecb.Day{day}})
 	}})
 	p.Start(context.Background())
-	s.app = &App{Rates: p, Every: time.Hour, Logger: log}
-	s.Server = httptest.NewServer(s.app.Handler())
+	s.app = &App{Site: &site.Site{Logger: log}, Rates: p, Every: time.Hour}
+	mux := http.NewServeMux()
+	mux.Handle("GET /assets/", s.app.Site.Assets())
+	mux.HandleFunc("GET /", s.app.Site.NotFound)
+	s.app.Register(mux)
+	s.Server = httptest.NewUnstartedServer(site.WithPolicy(mux))
+	httpbridge.EndOnShutdown(s.Config)
+	s.Start()
 	t.Cleanup(func() {
 		s.Close()
 		if err := r.Stop(context.Background()); err != nil {
@@ -63,7 +74,7 @@ func newSite(t *testing.T, broken bool) *site {
 	return s
 }
 
-func (s *site) get(t *testing.T, path string) (*http.Response, string) {
+func (s *testSite) get(t *testing.T, path string) (*http.Response, string) {
 	t.Helper()
 	resp, err := s.Client().Get(s.URL + path)
 	if err != nil {
@@ -126,6 +137,60 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// next returns the next table of the stream.
+func next(t *testing.T, lines *bufio.Scanner) (v tableView) {
+	t.Helper()
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			if err := json.Unmarshal([]byte(data), &v); err != nil {
+				t.Fatalf("%s: %v", data, err)
+			}
+			return v
+		}
+	}
+	t.Fatalf("the stream ended: %v", lines.Err())
+	return v
+}
+
+func TestEventsTellOfRatesAndOfTheFeed(t *testing.T) {
+	s := newSite(t, false)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/rates/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	if v := next(t, lines); v.Rates["JPY"].Rate != "119.73" || v.AsOf != "2013-01-24" || !slices.Equal(v.StaleReason, []string{"data"}) || v.FailingSince != "" {
+		t.Errorf("%+v", v)
+	}
+	s.broken.Store(true)
+	for v := (tableView{}); v.FailingSince == ""; {
+		if v = next(t, lines); v.Rates["JPY"].Rate != "119.73" {
+			t.Fatalf("the last good rates are gone: %+v", v)
+		}
+	}
+	s.broken.Store(false)
+	for v := (tableView{freshness: freshness{FailingSince: "x"}}); v.FailingSince != ""; {
+		v = next(t, lines)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	s := newSite(t, false)
+	if resp, body := s.get(t, "/api/rates/usd/history"); resp.StatusCode != 200 || body != `{"base":"EUR","currency":"USD","points":[{"date":"2013-01-24","rate":"1.3349"}]}`+"\n" {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if resp, _ := s.get(t, "/api/rates/ZZZ/history"); resp.StatusCode != 404 {
+		t.Errorf("unknown: %d", resp.StatusCode)
+	}
+}
+
 func TestBeforeTheFirstRates(t *testing.T) {
 	s := newSite(t, true)
 	for _, path := range []string{"/api/rates", "/api/rates/USD", "/api/convert?from=USD&to=JPY&amount=1"} {
@@ -184,7 +249,7 @@ func TestPageConvertsAndEscapes(t *testing.T) {
 	} else {
 		resp.Body.Close()
 	}
-	for _, asset := range []string{"/assets/style.css", "/assets/rates.js"} {
+	for _, asset := range []string{"/assets/base.css", "/assets/rates.css", "/assets/rates.js"} {
 		if resp, _ := s.get(t, asset); resp.StatusCode != 200 {
 			t.Errorf("%s: %d", asset, resp.StatusCode)
 		}
