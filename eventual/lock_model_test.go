@@ -197,7 +197,10 @@ func TestDeferred_D11_Stress(t *testing.T) {
 
 // TestDeferred_D11_LongLines are as quick at each step as short ones.
 func TestDeferred_D11_LongLines(t *testing.T) {
-	const n = 300_000
+	n := 300_000
+	if raceEnabled {
+		n = 30_000
+	}
 	var q eventual.Queue[int]
 	for i := range n {
 		_ = q.Put(i)
