@@ -8,7 +8,7 @@ import (
 // looks is how often a worker looks again before it parks: somebody who just got a
 // result often has the next job, and waking a goroutine costs more than looking. A
 // worker with a thread of its own parks at once: to yield the processor is to change
-// threads, as parking is, and to keep it is to keep those waiting who run there next.
+// threads, as parking is.
 const looks = 4
 
 // sleep parks until somebody wakes the worker; it reports false when the idle
