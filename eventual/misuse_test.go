@@ -136,9 +136,7 @@ func TestDeferred_D07_GoexitOfACanceller(t *testing.T) {
 func TestEventual_E09_CauseWithoutDone(t *testing.T) {
 	life := eventual.NewLifetime("test")
 	w := &queuedJob{life: life}
-	parent, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	w.Init(parent, w)
+	w.Init(t.Context(), w)
 	ctx, ok := w.Begin()
 	if !ok {
 		t.Fatal("not begun")

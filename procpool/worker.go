@@ -185,7 +185,7 @@ func (w *worker) main() {
 	w.timer = time.NewTimer(time.Hour)
 	w.due.serve = w.p.clock() + w.p.cfg.StartTimeout
 	w.arm()
-	go func() { w.exited <- c.process.wait() }()           // ends with the process
+	go func() { w.exited <- c.process.wait() }()            // ends with the process
 	go w.read(frame.NewReader(c.conn.read, w.p.maxFrame())) // ends with the connection
 	w.loop()
 }

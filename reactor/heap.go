@@ -1,6 +1,9 @@
 package reactor
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // timerEntry is one place in the heap. It stands for its call only as long as the
 // call carries the same seq.
@@ -86,7 +89,7 @@ func (h *timerHeap) keep(want func(timerEntry) bool) {
 	}
 	clear(old[len(kept):])
 	*h = kept
-	for i := len(kept) - 1; i >= 0; i-- { // leaves go nowhere: down looks at their children and finds none
-		kept.down(i, kept[i])
+	for i, e := range slices.Backward(kept) { // leaves stay: they have no children
+		kept.down(i, e)
 	}
 }

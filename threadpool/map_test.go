@@ -155,8 +155,8 @@ func TestMap_PanicsPass(t *testing.T) {
 	} {
 		func() {
 			defer func() {
-				if v := recover(); v != errBoom {
-					t.Errorf("%s: %v", name, v)
+				if err, _ := recover().(error); !errors.Is(err, errBoom) {
+					t.Errorf("%s: %v", name, err)
 				}
 			}()
 			run()
