@@ -20,6 +20,7 @@ type hello struct {
 	Build    string   `json:"build,omitempty"`  // see build.go; empty if it claims no kinship
 	Codecs   []string `json:"codecs"`           // that it understands
 	Shared   bool     `json:"shared,omitempty"` // it takes and sends large values in shared memory
+	Tray     bool     `json:"tray,omitempty"`   // it puts results that wait to be written into shared memory
 }
 
 // welcome is what the pool answers.
@@ -28,6 +29,7 @@ type welcome struct {
 	Codec      string `json:"codec"`
 	MaxPayload int    `json:"max_payload"`
 	Shared     bool   `json:"shared"`
+	Tray       bool   `json:"tray,omitempty"` // its descriptor comes with this frame
 	Pool       string `json:"pool"`
 	Worker     int    `json:"worker"`
 	Error      string `json:"error,omitempty"` // why it is not welcome; the pool kills it
@@ -64,6 +66,9 @@ func (w *worker) hello(f frame.Frame) error {
 		w.startErr = err
 	}
 	w.shares = h.Shared
+	if h.Tray && err == nil {
+		answer.Tray = w.sendTray()
+	}
 	body, _ := json.Marshal(answer) // strings and numbers always can be
 	w.putFrame(frame.Welcome, 0, 0, body)
 	if err != nil {
@@ -71,6 +76,19 @@ func (w *worker) hello(f frame.Frame) error {
 		w.kill(killStart)
 	}
 	return nil
+}
+
+// sendTray gives the worker a tray, with the next frame. It does without if there
+// is none to be had.
+func (w *worker) sendTray() bool {
+	t, mem, err := newTray()
+	if err != nil {
+		return false
+	}
+	w.tray = t
+	o := w.outbox()
+	o.fds = append(o.fds, fdMark{len(o.buf), mem})
+	return true
 }
 
 // acceptable says what is wrong with a worker.

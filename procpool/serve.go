@@ -38,7 +38,7 @@ func ServeIfWorker() {
 	s := newServer(c, func(code int) { os.Exit(code) }, leaveNobody)
 	go s.main(hello{
 		Protocol: protocolVersion, PID: os.Getpid(), Program: ownProgramName(), Build: ownBuild(m),
-		Codecs: []string{gobCodec.String(), jsonCodec.String()}, Shared: sharedMemory,
+		Codecs: []string{gobCodec.String(), jsonCodec.String()}, Shared: sharedMemory, Tray: hasTray,
 	}, err) // ends the process
 	select {}
 }
@@ -46,6 +46,10 @@ func ServeIfWorker() {
 // lookOutAfter is how long a job runs until somebody reads what the pool says
 // meanwhile. A goroutine for that would have to be woken for each job.
 const lookOutAfter = time.Millisecond
+
+// holdFor is how long a result may wait to be written together with others, while
+// there are jobs to run.
+const holdFor = 100 * time.Microsecond
 
 // server is a worker, as it has itself. Its goroutine reads a job, runs it, and
 // writes what it gave: nothing is handed from one goroutine to another. Only when a
@@ -59,19 +63,23 @@ type server struct {
 	exit   func(code int) // ends the worker
 	lost   func()         // ends it, and what it has started: the pool is gone
 	timer  *time.Timer    // starts lookOut
+	tray   *tray          // for results that wait to be written; nil: none do
 
 	// Owned by who reads: lookOut if lookingOut, else the goroutine that serves.
 	r    *frame.Reader
 	seen mappings
 
-	writing chan struct{} // one slot: a lock that is held while the pool may be slow to read; it guards the next two
+	writing chan struct{} // one slot: a lock that is held while the pool may be slow to read; it guards the next four
 	out     outbox
+	held    int    // bytes of out that are in the tray
+	written uint64 // how many bytes are in the connection
 	sent    sentTypes
 
 	mu         sync.Mutex // guards what follows; nothing blocks and no user code runs under it
 	running    *run       // the job that runs; nil between jobs
 	begun      time.Time  // when it began; zero: somebody must read now
 	armed      bool       // timer runs
+	soon       bool       // for what is held
 	backlog    []*run     // that were read while it ran
 	returning  int        // jobs that are being given back; none begins meanwhile
 	lookingOut bool
@@ -148,6 +156,10 @@ func (s *server) greet(h hello, bad error) error {
 		return fmt.Errorf("the pool speaks the codec %q, this worker gob and json", w.Codec)
 	}
 	s.codecs.limit, s.shares = w.MaxPayload, w.Shared && h.Shared
+	if w.Tray {
+		fd, _ := s.c.takeFD()
+		s.tray, _ = adoptTray(fd) // if limits forbid it each result is written by itself
+	}
 	s.r.SetLimit(w.MaxPayload + 1<<20)
 	var r ready
 	if bad != nil {
@@ -175,6 +187,7 @@ func (s *server) serve() {
 		s.run(j)
 	}
 	returned = true
+	s.flushHeld()
 	s.exit(0)
 }
 
@@ -198,6 +211,9 @@ func (s *server) next() *run {
 			continue
 		}
 		s.mu.Unlock()
+		if !s.r.Buffered() {
+			s.flushHeld()
+		}
 		f, err := s.r.Next()
 		if err != nil {
 			s.poolGone(err)
@@ -265,12 +281,12 @@ func (s *server) run(j *run) {
 		return
 	}
 	protect(func() (payload, error) { return call(j.ctx) }, func(v payload, err error) {
-		s.end(j)
+		hold := s.end(j)
 		if err != nil {
 			s.sendFailure(j, err)
 			return
 		}
-		s.sendValue(frame.Result, j.id, "", v)
+		s.putValue(frame.Result, j.id, "", v, hold)
 	})
 }
 
@@ -310,14 +326,21 @@ func (s *server) begin(j *run) (call runFunc, err error) {
 	return call, nil
 }
 
-func (s *server) end(j *run) {
+// end reports whether what j gave may wait to be written: the next job is there.
+// Then the timer sees to it that it does not wait for a long one.
+func (s *server) end(j *run) (hold bool) {
 	s.mu.Lock()
 	s.running = nil
+	if hold = s.tray != nil && !s.lookingOut && s.r.Buffered(); hold && !s.soon {
+		s.soon, s.armed = true, true
+		s.timer.Reset(holdFor)
+	}
 	s.mu.Unlock()
 	j.ended.Store(true)
 	if j.cancel != nil {
 		j.cancel(nil)
 	}
+	return hold
 }
 
 var errPoolGone = errors.New("procpool: the pool is gone")

@@ -25,9 +25,10 @@ func (s *server) lookOut() {
 // mayLookOut reports whether it is time to, and sets the timer again if it is too
 // early.
 func (s *server) mayLookOut() bool {
+	s.flushHeld()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.armed = false
+	s.armed, s.soon = false, false
 	if s.running == nil || s.lookingOut || s.gone {
 		return false
 	}
@@ -222,7 +223,7 @@ func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, erro
 	s.lastCall++
 	id := s.lastCall
 	s.calls[id] = c
-	s.begun, s.armed = time.Time{}, true
+	s.begun, s.armed, s.soon = time.Time{}, true, true
 	s.mu.Unlock()
 	s.sendValue(frame.Call, id, name, v)
 	s.timer.Reset(0) // somebody has to read the answer
@@ -278,6 +279,12 @@ func (s *server) send(t frame.Type, flags uint8, id uint64, body []byte) {
 
 // sendValue sends a frame with a value, and releases it.
 func (s *server) sendValue(t frame.Type, id uint64, name string, v payload) {
+	s.putValue(t, id, name, v, false)
+}
+
+// putValue is sendValue, which leaves the frame in the tray if hold, and if there
+// is room.
+func (s *server) putValue(t frame.Type, id uint64, name string, v payload, hold bool) {
 	if v.encoding == frame.Shared && !s.shares {
 		b, err := v.mem.bytes()
 		v.release()
@@ -300,15 +307,32 @@ func (s *server) sendValue(t frame.Type, id uint64, name string, v payload) {
 	}
 	o.buf = append(o.buf, v.data...)
 	binary.BigEndian.PutUint32(o.buf[at:], uint32(len(o.buf)-at-frame.HeaderSize))
+	if hold && len(o.fds) == 0 && s.held == at && s.tray.put(o.buf[at:]) {
+		s.held = len(o.buf)
+		<-s.writing
+		return
+	}
+	s.flush()
+}
+
+// flushHeld writes what is in the tray.
+func (s *server) flushHeld() {
+	s.writing <- struct{}{}
 	s.flush()
 }
 
 // flush writes what there is and gives the lock back.
 func (s *server) flush() {
+	n := len(s.out.buf)
 	err := s.out.flush(s.c.write)
 	if err != nil {
 		s.out.reset()
 	}
+	if n > 0 && err == nil {
+		s.written += uint64(n)
+		s.tray.written(s.written)
+	}
+	s.held = 0
 	<-s.writing
 	if err != nil {
 		s.poolGone(err)
