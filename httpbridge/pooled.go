@@ -28,8 +28,8 @@ type pooledRequest struct {
 	// Immutable once the worker may see it.
 	m     *middleware
 	next  http.Handler
-	base  context.Context // ends with the request and with the pool
-	ctx   context.Context // of the handler: base, and at the deadline
+	base  context.Context         // ends with the request and with the pool
+	ctx   context.Context         // of the handler: base, and at the deadline
 	end   context.CancelCauseFunc // of base
 	stop  context.CancelFunc      // of the deadline
 	w     pooledWriter
@@ -41,7 +41,8 @@ type pooledRequest struct {
 	streaming atomic.Bool // it is no request any more that should take only so long
 
 	// The worker's until done is closed.
-	failure error
+	failure error  // why it did not return
+	cause   error  // of its ctx, if that had ended when it returned
 	worker  int64  // its goroutine
 	resume  func() // takes back the slot that was lent; nil if none was
 }
@@ -194,12 +195,12 @@ func (j *pooledRequest) leaveBehind(cause error) error {
 }
 
 // outcome is what there is to tell of a handler that has ended. One that returned
-// without a response when its time was up did not mean an empty one.
+// when its time was up did not mean an empty response, or half of one, to be whole.
 func (j *pooledRequest) outcome() error {
 	begun := j.w.state().begun
 	err := j.failure
-	if err == nil && !begun {
-		err = context.Cause(j.ctx)
+	if err == nil {
+		err = j.cause
 	}
 	switch {
 	case err == nil:
@@ -229,6 +230,9 @@ func (j *pooledRequest) run(ctx context.Context) {
 	}()
 	j.next.ServeHTTP(&j.w, j.r)
 	returned = true
+	if j.cause = context.Cause(j.base); j.cause == nil && !j.streaming.Load() {
+		j.cause = context.Cause(j.ctx)
+	}
 }
 
 // unwound says why a handler did not return, and logs it: the request may be over

@@ -99,7 +99,8 @@ func (w *pooledWriter) EnableFullDuplex() error {
 	})
 }
 
-// Hijack gives the connection to the handler. It is no request any more then.
+// Hijack gives the connection to the handler. It is no request any more then. It
+// fails as long as the body of the request is still coming.
 func (w *pooledWriter) Hijack() (conn net.Conn, brw *bufio.ReadWriter, err error) {
 	err = w.do(func() error {
 		if w.body != nil && !w.body.finish() {
