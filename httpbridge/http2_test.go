@@ -145,7 +145,7 @@ func TestMiddleware_H02_HTTP2(t *testing.T) {
 func TestStream_H06_HTTP2(t *testing.T) {
 	var s httpbridge.Stream[string]
 	const limit = 100 * time.Millisecond
-	srv, do := serve2(t, s.Handler(httpbridge.EventsConfig{WriteTimeout: 5 * limit}), func(srv *http.Server) {
+	srv, do := serve2(t, s.Handler(httpbridge.EventsConfig{WriteTimeout: 10 * limit}), func(srv *http.Server) {
 		srv.ReadTimeout, srv.WriteTimeout = limit, limit
 		httpbridge.EndOnShutdown(srv)
 	})
@@ -161,7 +161,7 @@ func TestStream_H06_HTTP2(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, func() bool { return s.Stats().Clients == 2 })
-	time.Sleep(2 * limit) // the server's limits are for other responses
+	time.Sleep(12 * limit) // the server's limits are for other responses, and silence is no write that takes too long
 	big := strings.Repeat("x", 64<<10)
 	await(t, func() bool {
 		publish(t, &s, big)

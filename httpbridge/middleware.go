@@ -102,7 +102,8 @@ func (cfg PoolConfig) withDefaults() PoolConfig {
 //
 // An event stream of this package, a long poll and a hijacked connection do not
 // count: the worker lends its slot to another as long as they last, if p is a
-// *threadpool.Pool, and Timeout does not end them.
+// *threadpool.Pool, and Timeout does not end them. The ctx of a hijacked request still
+// ends at Timeout: what goes on needs one of its own.
 //
 // Handlers that were wrapped by the same Middleware share its limits.
 func Middleware(p Executor, cfg PoolConfig) func(http.Handler) http.Handler {

@@ -323,6 +323,30 @@ func TestMiddleware_H02_DeadlineLeavesTheHandlerBehind(t *testing.T) {
 	await(t, func() bool { return ask(url).status == 200 })
 }
 
+// Whoever is told 504 is in the log, before being told.
+func TestMiddleware_H02_EachWhoIsTooLateIsLogged(t *testing.T) {
+	var log logtest.Log
+	const limit = 20 * time.Millisecond
+	url := serve(t, pooled(t, 2, httpbridge.PoolConfig{Timeout: limit, Logger: log.Logger()}, func(http.ResponseWriter, *http.Request) {
+		time.Sleep(limit + limit/4) // it ends about when it is left behind
+	}))
+	late := make(chan int)
+	for range 3 {
+		go func() {
+			n := 0
+			for range 10 {
+				if ask(url).status == http.StatusGatewayTimeout {
+					n++
+				}
+			}
+			late <- n
+		}()
+	}
+	if n := <-late + <-late + <-late; strings.Count(log.String(), "status=504") != n {
+		t.Errorf("%d were too late; log: %s", n, log.String())
+	}
+}
+
 // Nobody waits any more, and still it is not lost.
 func TestMiddleware_H02_APanicThatIsTooLateIsLogged(t *testing.T) {
 	var log logtest.Log
@@ -351,6 +375,7 @@ func TestMiddleware_H02_DeadlineAfterTheHeaderCutsTheConnection(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-gate
 		},
+		"ending because its ctx ends": nil,
 		"ending because a write is refused": func(w http.ResponseWriter, _ chan struct{}) {
 			for {
 				if _, err := fmt.Fprint(w, "x"); err != nil {
@@ -371,7 +396,15 @@ func TestMiddleware_H02_DeadlineAfterTheHeaderCutsTheConnection(t *testing.T) {
 			gate := make(chan struct{})
 			defer close(gate)
 			for {
-				url := serve(t, pooled(t, 1, httpbridge.PoolConfig{Timeout: 100 * time.Millisecond, Logger: quiet}, func(w http.ResponseWriter, _ *http.Request) { write(w, gate) }))
+				url := serve(t, pooled(t, 1, httpbridge.PoolConfig{Timeout: 100 * time.Millisecond, Logger: quiet}, func(w http.ResponseWriter, r *http.Request) {
+					if write != nil {
+						write(w, gate)
+						return
+					}
+					fmt.Fprint(w, "half of ")
+					w.(http.Flusher).Flush()
+					<-r.Context().Done()
+				}))
 				resp, err := http.Get(url)
 				if err != nil {
 					return // cut before the header was out, which the server keeps back for a while

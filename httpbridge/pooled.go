@@ -28,10 +28,11 @@ type pooledRequest struct {
 	// Immutable once the worker may see it.
 	m     *middleware
 	next  http.Handler
-	base  context.Context // ends with the request and with the pool
-	ctx   context.Context // of the handler: base, and at the deadline
-	end   context.CancelCauseFunc
-	w     *pooledWriter
+	base  context.Context         // ends with the request and with the pool
+	ctx   context.Context         // of the handler: base, and at the deadline
+	end   context.CancelCauseFunc // of base
+	stop  context.CancelFunc      // of the deadline
+	w     pooledWriter
 	r     *http.Request // the handler's
 	leave func()        // the client limit; may be nil
 	done  chan struct{} // closed when the handler has ended
@@ -40,7 +41,8 @@ type pooledRequest struct {
 	streaming atomic.Bool // it is no request any more that should take only so long
 
 	// The worker's until done is closed.
-	failure error
+	failure error  // why it did not return
+	cause   error  // of its ctx, if that had ended when it returned
 	worker  int64  // its goroutine
 	resume  func() // takes back the slot that was lent; nil if none was
 }
@@ -57,8 +59,8 @@ func (m *middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Req
 		m.shed(&x, err)
 		return
 	}
-	j, stop := m.newRequest(next, &x, leave)
-	defer stop()
+	j := m.newRequest(next, &x, leave)
+	defer j.over()
 	if err := j.submit(); err != nil {
 		m.shed(&x, err)
 		return
@@ -66,37 +68,43 @@ func (m *middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Req
 	if x.body != nil {
 		x.body.watch()
 	}
-	err = j.wait()
-	var refused refusal
+	if err := j.wait(); err != nil {
+		m.fail(&x, err)
+	}
+}
+
+// fail answers a request whose handler did not: nobody waits for it any more.
+func (m *middleware) fail(x *exchange, err error) {
+	_, refused := errors.AsType[refusal](err)
 	switch {
-	case err == nil:
 	case x.gone():
 		x.vanish()
 	case errors.Is(err, http.ErrAbortHandler):
 		panic(http.ErrAbortHandler)
-	case errors.As(err, &refused):
-		m.shed(&x, err)
+	case refused:
+		m.shed(x, err)
 	default:
-		x.told = errors.As(err, new(*eventual.PanicError)) || errors.Is(err, eventual.ErrGoexit) // by the worker
+		x.told = isPanic(err) || errors.Is(err, eventual.ErrGoexit) // by the worker
 		x.fail(err)
 	}
 }
 
-// newRequest makes what the worker needs. stop is for the end of the request.
-func (m *middleware) newRequest(next http.Handler, x *exchange, leave func()) (j *pooledRequest, stop func()) {
-	j = &pooledRequest{m: m, next: next, leave: leave, done: make(chan struct{})}
-	base, end := context.WithCancelCause(x.r.Context())
-	ctx, stopTimer := context.WithTimeoutCause(base, m.Timeout, errTooLong)
-	j.base, j.end, j.ctx = base, end, ctx
+// newRequest makes what the worker needs. Its over is for the end of the request.
+func (m *middleware) newRequest(next http.Handler, x *exchange, leave func()) *pooledRequest {
+	j := &pooledRequest{m: m, next: next, leave: leave, done: make(chan struct{})}
+	j.base, j.end = context.WithCancelCause(x.r.Context())
+	j.ctx, j.stop = context.WithTimeoutCause(j.base, m.Timeout, errTooLong)
 	j.r = x.r.WithContext((*pooledContext)(j))
 	if x.body = watchBody(x.w, x.r, m.ReadAhead); x.body != nil {
 		j.r.Body = x.body
 	}
-	j.w = newPooledWriter(x, j)
-	return j, func() {
-		end(errRequestOver)
-		stopTimer()
-	}
+	j.w.init(x, j)
+	return j
+}
+
+func (j *pooledRequest) over() {
+	j.end(errRequestOver)
+	j.stop()
 }
 
 var errRequestOver = fmt.Errorf("httpbridge: the request is over: %w", context.Canceled)
@@ -187,12 +195,12 @@ func (j *pooledRequest) leaveBehind(cause error) error {
 }
 
 // outcome is what there is to tell of a handler that has ended. One that returned
-// without a response when its time was up did not mean an empty one.
+// when its time was up did not mean an empty response, or half of one, to be whole.
 func (j *pooledRequest) outcome() error {
 	begun := j.w.state().begun
 	err := j.failure
-	if err == nil && !begun {
-		err = context.Cause(j.ctx)
+	if err == nil {
+		err = j.cause
 	}
 	switch {
 	case err == nil:
@@ -220,8 +228,11 @@ func (j *pooledRequest) run(ctx context.Context) {
 		stop()
 		j.cleanUp()
 	}()
-	j.next.ServeHTTP(j.w, j.r)
+	j.next.ServeHTTP(&j.w, j.r)
 	returned = true
+	if j.cause = context.Cause(j.base); j.cause == nil && !j.streaming.Load() {
+		j.cause = context.Cause(j.ctx)
+	}
 }
 
 // unwound says why a handler did not return, and logs it: the request may be over

@@ -18,7 +18,7 @@ import (
 type pooledWriter struct {
 	// Immutable.
 	w      http.ResponseWriter
-	rc     *http.ResponseController
+	rc     http.ResponseController
 	body   *requestBody // may be nil
 	j      *pooledRequest
 	header http.Header // the handler's, until it has ended
@@ -37,8 +37,10 @@ type writerState struct {
 	refused bool // the handler did something since
 }
 
-func newPooledWriter(x *exchange, j *pooledRequest) *pooledWriter {
-	return &pooledWriter{w: x.w, rc: http.NewResponseController(x.w), body: x.body, j: j, header: x.w.Header().Clone()}
+func (w *pooledWriter) init(x *exchange, j *pooledRequest) {
+	w.w, w.rc = x.w, *http.NewResponseController(x.w)
+	w.body, w.j = x.body, j
+	w.header = x.w.Header().Clone()
 }
 
 // Header returns the handler's header.
@@ -97,7 +99,8 @@ func (w *pooledWriter) EnableFullDuplex() error {
 	})
 }
 
-// Hijack gives the connection to the handler. It is no request any more then.
+// Hijack gives the connection to the handler. It is no request any more then. It
+// fails as long as the body of the request is still coming.
 func (w *pooledWriter) Hijack() (conn net.Conn, brw *bufio.ReadWriter, err error) {
 	err = w.do(func() error {
 		if w.body != nil && !w.body.finish() {

@@ -175,10 +175,14 @@ func (e *eventWriter) arm() error {
 	return supported(e.rc.SetWriteDeadline(time.Now().Add(e.timeout)))
 }
 
+// idle takes the deadline back: over HTTP/2 it would end a stream that is only silent.
 func (e *eventWriter) idle() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.writing = false
+	if e.ended == nil {
+		_ = e.rc.SetWriteDeadline(time.Time{})
+	}
 }
 
 // interrupt ends the stream because of cause, also if a write is in progress, to a
@@ -199,10 +203,17 @@ func (e *eventWriter) interrupt(cause error) {
 // server that shuts down waits for it.
 const interruptGrace = 500 * time.Millisecond
 
-// close has interrupt do nothing from now on: the connection is the server's.
+// close has interrupt do nothing from now on: the connection is the server's, which
+// has some time left to end the response.
 func (e *eventWriter) close() {
-	e.idle()
-	e.interrupt(http.ErrHandlerTimeout)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	left := e.timeout
+	if e.ended != nil {
+		left = min(left, interruptGrace)
+	}
+	e.writing, e.ended = false, http.ErrHandlerTimeout
+	_ = e.rc.SetWriteDeadline(time.Now().Add(left))
 }
 
 // why is the cause of an interrupt rather than the error that it made.
