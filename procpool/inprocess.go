@@ -32,7 +32,7 @@ func (g *goroutine) kill(os.Signal) { g.end() }
 
 func (*goroutine) hold(fn func(pid int) error) error { return fn(os.Getpid()) }
 
-func (g *goroutine) wait() exit     { <-g.ended; return exit{} }
+func (g *goroutine) wait() exit { <-g.ended; return exit{} }
 
 // memoryConn is one end of a connection within a process. It takes everything that
 // is written, and everything in it is made where it is used, so that it works in a
