@@ -222,8 +222,11 @@ func (w *worker) toState(s State) {
 	w.p.mu.Lock()
 	defer w.p.mu.Unlock()
 	if s >= Recycling {
+		served := w.state != Starting
 		w.p.leaveLocked(w, s)
-		w.p.growLocked()
+		if served { // else judge says first whether another is to be started at once
+			w.p.growLocked()
+		}
 		return
 	}
 	w.setLocked(s)
