@@ -68,7 +68,7 @@ func (w *worker) takeLocked() (taken []task) {
 		return nil
 	}
 	room := 1
-	if w.pace < short {
+	if w.pace < short && !w.runsLong() {
 		room = min(maxAhead, p.queue.len()/max(p.servingLocked(), 1)+1)
 	}
 	if p.cfg.RecycleAfter > 0 {
@@ -80,6 +80,12 @@ func (w *worker) takeLocked() (taken []task) {
 		taken = append(taken, t)
 	}
 	return taken
+}
+
+// runsLong reports whether the job that runs has taken so long that those behind
+// it are called back. They would be sent, and called back, again and again.
+func (w *worker) runsLong() bool {
+	return len(w.line) > 0 && w.p.clock()-w.begun >= patience
 }
 
 // spentLocked reports whether the worker has run as many jobs as it may,
