@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/histogram"
-	"github.com/trestle-go/trestle/internal/park"
 )
 
 // The states of a pool. They only ever go forward.
@@ -181,151 +179,6 @@ func (p *Pool) refusalLocked() error {
 	return p.trouble.refusing
 }
 
-// dispatchLocked wakes an idle worker for what waits, or starts one.
-func (p *Pool) dispatchLocked() {
-	if n := len(p.idle); n > 0 {
-		p.wakeLocked(p.idle[n-1])
-		return
-	}
-	p.growLocked()
-}
-
-// wakeLocked has an idle worker look for something to do.
-func (p *Pool) wakeLocked(w *worker) {
-	p.unparkLocked(w)
-	w.wake()
-}
-
-func (p *Pool) parkLocked(w *worker) {
-	w.parked = true
-	p.idle = append(p.idle, w)
-}
-
-func (p *Pool) unparkLocked(w *worker) {
-	if w.parked {
-		w.parked = false
-		i := slices.Index(p.idle, w)
-		p.idle = slices.Delete(p.idle, i, i+1)
-	}
-}
-
-func (p *Pool) wakeIdleLocked() {
-	for len(p.idle) > 0 {
-		p.wakeLocked(p.idle[len(p.idle)-1])
-	}
-}
-
-// servingLocked is how many workers there are that have not been told to end.
-func (p *Pool) servingLocked() int { return len(p.workers) - p.leaving }
-
-// growLocked starts workers up to Min, and as many more as waiting jobs need, up
-// to Max. While workers fail to start it leaves that to the next attempt.
-func (p *Pool) growLocked() {
-	if p.state == created || p.state == stopped || p.trouble.waitingLocked() {
-		return
-	}
-	for {
-		serving := p.servingLocked()
-		needed := p.state == running && serving < p.min || p.queue.len() > p.starting+len(p.idle)
-		if !needed || serving >= p.max || p.trouble.failures > 0 && p.starting > 0 {
-			return
-		}
-		p.spawnLocked()
-	}
-}
-
-func (p *Pool) spawnLocked() {
-	p.lastWork++
-	w := newWorker(p, p.lastWork)
-	p.workers[w] = struct{}{}
-	p.starting++
-	p.started.Add(1)
-	go w.main() // ends when its process has; see worker
-}
-
-// leaveLocked takes w out of those that serve. What it leaves undone is for others.
-func (p *Pool) leaveLocked(w *worker, to State) {
-	if w.state == Starting {
-		p.starting--
-	}
-	if w.state < Recycling {
-		p.leaving++
-	}
-	w.setLocked(to)
-	p.unparkLocked(w)
-}
-
-// gone takes a worker that has ended out of the pool; back are the jobs that it
-// was given and never began.
-func (p *Pool) gone(w *worker, back []task) {
-	p.mu.Lock()
-	p.leaveLocked(w, Gone)
-	delete(p.workers, w)
-	p.leaving--
-	unwanted := p.putBackLocked(back)
-	p.calls += len(unwanted)
-	p.settleLocked()
-	p.mu.Unlock()
-	for _, t := range slices.Backward(unwanted) {
-		defer p.withdraw(t) // all, also if what one calls ends the goroutine
-	}
-}
-
-// putBackLocked returns jobs to the front of the queue. Those that were asked to
-// stop meanwhile, or all if the pool has stopped, are returned: they are to end.
-func (p *Pool) putBackLocked(back []task) (unwanted []task) {
-	for _, t := range back {
-		j := t.core()
-		j.worker = nil
-		if j.ask != stopNot || p.state == stopped {
-			unwanted = append(unwanted, t)
-		} else {
-			p.queue.putBack(t)
-		}
-	}
-	for range min(p.queue.len(), len(p.idle)) {
-		p.dispatchLocked()
-	}
-	p.growLocked()
-	return unwanted
-}
-
-// withdraw ends a job that a worker had and none is to have again. It is one of
-// the pool's calls.
-func (p *Pool) withdraw(t task) {
-	defer p.callEnded()
-	t.fail(p.unwanted(t.core()))
-}
-
-// unwanted is the error of a job that has not begun and is not to; nil if it is.
-func (p *Pool) unwanted(j *jobCore) error {
-	p.mu.Lock()
-	ask, state := j.ask, p.state
-	p.mu.Unlock()
-	switch {
-	case ask == stopTimeUp && j.retried:
-		return &TimeoutError{After: p.clock() - j.begun, component: p.component, job: j.f.name}
-	case ask == stopTimeUp:
-		return &TimeoutError{component: p.component, job: j.f.name}
-	case ask == stopCanceled:
-		return p.canceled(j)
-	case state == stopped:
-		return p.errStopped
-	}
-	return nil
-}
-
-// canceled is the error of a job that stopped because it was asked to.
-func (p *Pool) canceled(j *jobCore) error {
-	p.mu.Lock()
-	cause := j.cause
-	p.mu.Unlock()
-	if cause == nil {
-		return eventual.ErrCanceled
-	}
-	return p.errorf("%s: %w", j.f.name, cause)
-}
-
 // settleLocked sees a pool that is stopping and has nothing left to do to its end.
 func (p *Pool) settleLocked() {
 	if p.state < draining || p.queue.len() > 0 {
@@ -341,43 +194,6 @@ func (p *Pool) settleLocked() {
 		p.trouble.endLocked()
 		p.finish()
 	}
-}
-
-// askToStop has the worker that has j tell it to stop, and takes it out of the
-// queue if none has it.
-func (p *Pool) askToStop(j *jobCore, why stopAsk, cause error) {
-	p.mu.Lock()
-	t := p.askLocked(j, why, cause)
-	p.settleLocked()
-	p.mu.Unlock()
-	switch {
-	case t == nil:
-	case j.ctx == nil: // no worker ever had it, and so it has ended already
-		j.release()
-	default:
-		go func() { // ends when all were told that wait for the result
-			id := park.Enter(ownerHook{p})
-			defer park.Leave(id)
-			p.withdraw(t)
-		}()
-	}
-}
-
-// askLocked returns the job if it was in the queue.
-func (p *Pool) askLocked(j *jobCore, why stopAsk, cause error) task {
-	if j.ask != stopNot {
-		return nil
-	}
-	j.ask, j.cause = why, cause
-	if j.worker != nil {
-		j.worker.wake()
-		return nil
-	}
-	t := p.queue.remove(j.id) // nil: it has ended, or is on its way into the queue
-	if t != nil && j.ctx != nil {
-		p.calls++
-	}
-	return t
 }
 
 func (p *Pool) clock() time.Duration { return time.Since(p.base) }
