@@ -222,9 +222,9 @@ func (w *worker) toState(s State) {
 	w.p.mu.Lock()
 	defer w.p.mu.Unlock()
 	if s >= Recycling {
-		served := w.state != Starting
+		served := w.state > Starting && w.state < Recycling
 		w.p.leaveLocked(w, s)
-		if served { // else judge says first whether another is to be started at once
+		if served { // else its place is taken already, or judge says first whether it is to be at once
 			w.p.growLocked()
 		}
 		return
