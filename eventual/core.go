@@ -7,8 +7,9 @@ import (
 
 // The states of a result. They only ever go forward:
 //
-//	queued -> running -> done      work that was started
-//	queued -> done                 work that was cancelled or stopped in the queue
+//	queued -> running -> done      work that was started, or refused: whoever makes
+//	                               the first of these steps may do so, and nobody else
+//	queued -> done                 work that was settled in the queue
 //	running -> done                results of New, which have no queue
 const (
 	queued  uint32 = iota // not started; Cancel ends it here and it never starts
@@ -22,9 +23,9 @@ const canceled uint32 = 1
 // core is the part of a Result that does not depend on its type: the state, who
 // waits, and whom a cancel goes to.
 type core struct {
-	state   atomic.Uint32 // changes under mu; done is stored after the outcome was written
+	state   atomic.Uint32 // becomes running by a compare-and-swap; done under mu, after the outcome was written
 	flags   atomic.Uint32
-	mu      sync.Mutex   // guards changes of state, and the three fields below; no user code and no wake-up runs under it
+	mu      sync.Mutex   // guards the end, and the three fields below; no user code and no wake-up runs under it
 	links   *link        // who wants to know, newest first
 	owner   Work         // where a cancel goes; nil when nobody cares, and once done
 	ctx     *workContext // the work's, if it has one; nil once done

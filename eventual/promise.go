@@ -56,40 +56,42 @@ func (p *Promise[T]) Result() *Result[T] { return &p.result }
 // reports false if the work must not be started: it was cancelled in the queue,
 // or its ctx has ended, which ends the result with the cause.
 func (p *Promise[T]) Begin() (ctx context.Context, ok bool) {
-	r := &p.result
-	r.mu.Lock()
-	c := r.ctx
-	if r.state.Load() == queued && Plain(c.parent) && c.Err() == nil {
-		r.state.Store(running)
-		r.mu.Unlock()
-		return c, true
-	}
-	r.mu.Unlock()
-	if err := p.Expired(); err != nil {
+	c, err := p.expired()
+	if err != nil {
 		p.Refuse(err)
 		return nil, false
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.state.Load() != queued {
-		return nil, false
-	}
-	r.state.Store(running)
-	return c, true
+	return c, p.claim()
 }
+
+// BeginIn is Begin for a promise that InitIn has made ready. It takes no lock.
+func (p *Promise[T]) BeginIn(room *Room) (ctx context.Context, ok bool) {
+	if room.ctx.Err() == nil {
+		return &room.ctx, p.claim()
+	}
+	return p.Begin()
+}
+
+// claim takes the work out of the queue, to be started or refused by the caller.
+func (p *Promise[T]) claim() bool { return p.result.state.CompareAndSwap(queued, running) }
 
 // Expired returns why the work is not to be started although nobody has cancelled
 // it: its ctx has ended. It asks that ctx, which may be the caller's code, so it is
 // called under no lock.
 func (p *Promise[T]) Expired() error {
+	_, err := p.expired()
+	return err
+}
+
+func (p *Promise[T]) expired() (*workContext, error) {
 	r := &p.result
 	r.mu.Lock()
 	c := r.ctx
 	r.mu.Unlock()
 	if c == nil || c.Err() == nil {
-		return nil
+		return c, nil
 	}
-	return fmt.Errorf("eventual: not started: %w", context.Cause(c))
+	return c, fmt.Errorf("eventual: not started: %w", context.Cause(c))
 }
 
 // Settled reports whether the result has ended.
@@ -153,9 +155,12 @@ func (p *Promise[T]) Cancel() {
 // Refuse ends the result with cause if the work was not started, and reports
 // whether it did: for a component that stops and lets run what runs.
 func (p *Promise[T]) Refuse(cause error) bool {
+	if !p.claim() {
+		return false
+	}
 	r := &p.result
 	r.mu.Lock()
-	if r.state.Load() != queued {
+	if r.isDone() { // settled since
 		r.mu.Unlock()
 		return false
 	}

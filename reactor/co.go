@@ -17,7 +17,7 @@ type Co struct {
 	thread    *thread
 	index     int // among the live ones
 	awaiting  eventual.Pending
-	wait      uint64 // number of the current suspension; a wake-up for another is stale
+	wakeup    *wakeup // of the suspension before, to be used again; may be nil
 	suspended bool
 	refused   int         // suspensions refused because it is to end
 	unwatch   func() bool // from parent
@@ -56,11 +56,10 @@ func (co *Co) await(x eventual.Pending) error {
 		}
 		return err
 	}
-	co.wait++
-	w := wakeup{co, co.wait}
-	x.OnDone(func() { w.co.r.post(w) })
+	w := co.arm()
+	x.OnDone(w.fire)
 	co.awaiting = x
-	err := co.suspend()
+	err := co.suspend(w)
 	co.awaiting = nil
 	return err
 }
@@ -77,9 +76,9 @@ func (co *Co) sleep(d time.Duration) (slept bool, err error) {
 	if err := co.ready(); err != nil {
 		return false, err
 	}
-	co.wait++
-	c := co.r.later(d, wakeup{co, co.wait})
-	err = co.suspend()
+	w := co.arm()
+	c := co.r.later(d, w)
+	err = co.suspend(w)
 	return !c.Cancel(), err
 }
 
@@ -89,9 +88,9 @@ func (co *Co) Yield() error {
 	if err := co.ready(); err != nil {
 		return err
 	}
-	co.wait++
-	co.r.post(wakeup{co, co.wait})
-	return co.suspend()
+	w := co.arm()
+	co.r.post(w)
+	return co.suspend(w)
 }
 
 // Context is the coroutine's: done when the result is cancelled, when the ctx
@@ -128,22 +127,38 @@ func (co *Co) watch() {
 	}
 }
 
-// wakeup goes on with a coroutine that waits for it.
+// wakeup goes on with a coroutine that waits for it. One that has done so is used
+// for the next suspension; one that was not waited for to the end is stale, may
+// still come, and is not used again. Its fields belong to whoever has the loop's turn.
 type wakeup struct {
-	co   *Co
-	wait uint64
+	co    *Co
+	armed bool   // the coroutine is suspended and waits for it
+	fire  func() // hands it to the loop; made once, for OnDone
 }
 
-func (w wakeup) run() {
-	if w.co.suspended && w.co.wait == w.wait {
+// arm returns the wake-up of the suspension that is about to begin.
+func (co *Co) arm() *wakeup {
+	w := co.wakeup
+	if w == nil {
+		w = &wakeup{co: co}
+		w.fire = func() { w.co.r.post(w) }
+		co.wakeup = w
+	}
+	w.armed = true
+	return w
+}
+
+func (w *wakeup) run() {
+	if w.armed {
+		w.armed = false
 		w.co.r.resume(w.co)
 	}
 }
 
-func (wakeup) abort(error) {} // teardown unwinds the coroutine itself
+func (*wakeup) abort(error) {} // teardown unwinds the coroutine itself
 
 // Func is the coroutine's function, for traces and reports.
-func (w wakeup) Func() uintptr {
+func (w *wakeup) Func() uintptr {
 	if t := w.co.thread; t != nil {
 		return t.task.Func()
 	}
@@ -159,11 +174,7 @@ func (i interruption) run() {
 		return
 	}
 	if co.awaiting != nil {
-		wait := co.wait
 		co.awaiting.Cancel() // runs the canceller of a Deferred, here on the loop
-		if !co.suspended || co.wait != wait {
-			return
-		}
 	}
 	co.r.resume(co)
 }

@@ -200,7 +200,7 @@ func (r *Reactor) endedCoroutine(co *Co) {
 	cs.live[co.index].index = co.index
 	cs.live[last] = nil
 	cs.live = cs.live[:last]
-	co.thread.task, co.thread, co.ctx, co.parent = nil, nil, nil, nil
+	co.thread.task, co.thread, co.ctx, co.parent, co.wakeup = nil, nil, nil, nil, nil
 	r.coLive.Add(-1)
 }
 
@@ -223,13 +223,16 @@ func (r *Reactor) unwindCoroutines() {
 // before it is ended by a Goexit: it would hold the reactor for ever.
 const patience = 100
 
-// suspend hands the turn back and returns when the coroutine has it again. The
-// error says that it was cancelled or that the reactor stops.
-func (co *Co) suspend() error {
+// suspend hands the turn back and returns when the coroutine has it again, which w
+// sees to. The error says that it was cancelled or that the reactor stops.
+func (co *Co) suspend(w *wakeup) error {
 	co.watch()
 	co.suspended = true
 	co.thread.yield(suspended)
 	co.suspended = false
+	if w.armed { // something else was first
+		w.armed, co.wakeup = false, nil
+	}
 	return co.interrupted()
 }
 

@@ -22,6 +22,9 @@ func (e timerEntry) before(o timerEntry) bool {
 // arity of the heap: four children share cache lines and halve its depth.
 const arity = 4
 
+// keepEntries is the largest backing array that a heap which shrinks keeps as it is.
+const keepEntries = 1 << 14
+
 // timerHeap orders entries by deadline, then by scheduling.
 type timerHeap []timerEntry
 
@@ -52,7 +55,7 @@ func (h *timerHeap) pop() timerEntry {
 	if last > 0 {
 		h.down(0, e)
 	}
-	if cap(old) > keepCap && last < cap(old)/4 {
+	if cap(old) > keepEntries && last < cap(old)/4 {
 		*h = append(make(timerHeap, 0, cap(old)/2), *h...)
 	}
 	return first

@@ -2,7 +2,6 @@ package reactor
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 )
@@ -20,22 +19,14 @@ type call func()
 func (f call) run()      { f() }
 func (call) abort(error) {}
 
-// keepCap is the largest backing array, in tasks, that is kept for reuse when the
-// loop goes to sleep: a storm leaves no more memory behind than this. A loop that
-// never sleeps lets a larger one go after roomyBatches that did not need it.
-const (
-	keepCap      = 1 << 14
-	roomyBatches = 64
-)
-
 // inbox is where other goroutines hand tasks to the loop. The loop takes all of
-// them at once by exchanging the slice, so that a submission costs one short lock
-// however many producers there are, and wakes the loop only if it is parked.
+// them at once, so that a submission costs one short lock however many producers
+// there are, and wakes the loop only if it is parked.
 type inbox struct {
 	mu     sync.Mutex // guards all that follows; nothing blocks, wakes or runs under it
-	tasks  []task
-	taken  []task        // the batch that the loop runs; written only by swap
-	roomy  int           // batches in a row that a much smaller slice would have held
+	tasks  queue
+	spares spares
+	taken  queue         // the batch that the loop runs, but for the chunks that it is done with
 	high   int           // the longest that tasks ever was
 	batch  uint64        // batches begun; every 16th is stamped
 	stamp  time.Duration // when the first of a stamped batch came; 0 if not stamped
@@ -55,13 +46,10 @@ func (r *Reactor) post(t task) bool {
 		in.mu.Unlock()
 		return false
 	}
-	if len(in.tasks) == 0 {
+	if in.tasks.len == 0 {
 		r.beginBatchLocked()
 	}
-	if n := len(in.tasks); n == cap(in.tasks) {
-		in.tasks = slices.Grow(in.tasks, max(n, 16)) // append's own quarter would copy a storm five times
-	}
-	in.tasks = append(in.tasks, t)
+	in.tasks.push(t, &in.spares)
 	wake := in.unparkLocked()
 	in.mu.Unlock()
 	if wake != nil {
@@ -97,53 +85,65 @@ func (r *Reactor) nudge() {
 	}
 }
 
-// swap makes what waits, and local after it, the batch that the loop runs. The
-// slice of the batch before it, which is done, is used again.
-func (r *Reactor) swap(local []task) []task {
-	in := &r.inbox
+// swap makes what waits, and local after it, the batch that the loop runs; the batch
+// before it is done.
+func (r *Reactor) swap() {
+	in, l := &r.inbox, &r.loop
 	in.mu.Lock()
-	spare := in.taken
-	clear(spare)
-	if cap(spare) > keepCap {
-		if len(spare) > cap(spare)/8 {
-			in.roomy = 0
-		} else if in.roomy++; in.roomy == roomyBatches {
-			spare, in.roomy = nil, 0
-		}
+	for in.taken.first != nil {
+		r.dropChunkLocked()
 	}
-	in.high = max(in.high, len(in.tasks))
-	if len(in.tasks) > 0 {
+	in.high = max(in.high, in.tasks.len)
+	if in.tasks.len > 0 {
 		r.attn.And(^attnInbox)
 	}
-	batch, stamp := append(in.tasks, local...), in.stamp
-	in.taken, in.tasks, in.stamp = batch, spare[:0], 0
+	in.taken = in.tasks
+	in.tasks = queue{}
+	in.taken.take(&l.local)
+	l.chunk, l.next, l.left = in.taken.first, 0, in.taken.len
+	stamp := in.stamp
+	in.stamp = 0
 	in.mu.Unlock()
 	if stamp != 0 {
 		r.lag.Record(r.clock() - stamp)
 	}
-	return batch
 }
 
-// rest is restLocked for a loop that ends its turn without parking. What came since
-// it has looked stays in the inbox.
+// nextChunk goes on to the next chunk of the batch.
+func (r *Reactor) nextChunk() {
+	in := &r.inbox
+	in.mu.Lock()
+	r.dropChunkLocked()
+	r.loop.chunk, r.loop.next = in.taken.first, 0
+	in.mu.Unlock()
+}
+
+// dropChunkLocked lets go of the first chunk of the batch, which has run.
+func (r *Reactor) dropChunkLocked() {
+	in := &r.inbox
+	c := in.taken.first
+	if in.taken.first = c.next; in.taken.first == nil {
+		in.taken.last = nil
+	}
+	if c.local {
+		r.loop.spares.put(c)
+	} else {
+		in.spares.put(c)
+	}
+}
+
+// rest lets go of the batch that has run, where the loop ends its turn.
 func (r *Reactor) rest() {
-	r.loop.batch, r.loop.next = nil, 0
 	r.inbox.mu.Lock()
 	defer r.inbox.mu.Unlock()
-	r.inbox.restLocked()
+	r.restLocked()
 }
 
-// restLocked lets go of the batch that has run, and of what a storm has left. The
-// loop has dropped its own view of that batch before.
-func (in *inbox) restLocked() {
-	clear(in.taken)
-	in.taken = in.taken[:0]
-	if cap(in.taken) > keepCap {
-		in.taken = nil
+func (r *Reactor) restLocked() {
+	for r.inbox.taken.first != nil {
+		r.dropChunkLocked()
 	}
-	if len(in.tasks) == 0 && cap(in.tasks) > keepCap {
-		in.tasks = nil
-	}
+	r.loop.chunk = nil
 }
 
 // park sleeps until there is something to do.
@@ -155,9 +155,8 @@ func (r *Reactor) park() {
 			return
 		}
 	}
-	r.loop.batch, r.loop.next = nil, 0
 	in.mu.Lock()
-	in.restLocked()
+	r.restLocked()
 	if r.attn.Load()&(attnInbox|attnTimer|attnStop) != 0 {
 		in.mu.Unlock()
 		return

@@ -44,10 +44,12 @@ const publishEvery = 256
 // loopState belongs to the goroutine that has the loop's turn: the loop itself or
 // the coroutine that it has switched to.
 type loopState struct {
-	batch      []task // being run, from next on
+	chunk      *chunk // being run, from next on
 	next       int
+	left       int    // tasks of the batch that have not begun, in chunk and behind it
 	current    task   // that runs, or ran last
-	local      []task // submitted by callbacks on the loop's own goroutine
+	local      queue  // submitted by callbacks on the loop's own goroutine
+	spares     spares // for local
 	doomed     []task // teardown has to abort
 	ran        uint64 // callbacks since the last publish
 	stopping   bool   // callbacks may submit no more
@@ -67,10 +69,11 @@ func (r *Reactor) postLocal(t task) bool {
 	if r.loop.stopping {
 		return false
 	}
-	if len(r.loop.local) == 0 {
+	l := &r.loop
+	if l.local.len == 0 {
 		r.attn.Or(attnLocal)
 	}
-	r.loop.local = append(r.loop.local, t)
+	l.local.push(t, &l.spares)
 	return true
 }
 
@@ -120,7 +123,7 @@ func (r *Reactor) serve() (stopped bool) {
 			running = false
 			return true
 		}
-		if l.next == len(l.batch) && !r.refill() {
+		if l.left == 0 && !r.refill() {
 			if l.once {
 				r.rest()
 				r.publish()
@@ -130,13 +133,17 @@ func (r *Reactor) serve() (stopped bool) {
 			r.park()
 			continue
 		}
-		t := l.batch[l.next]
+		if l.next == int(l.chunk.len) {
+			r.nextChunk()
+		}
+		t := l.chunk.tasks[l.next]
 		l.current = t
 		l.next++
-		if l.next == len(l.batch) && l.next > 1 && len(l.local) == 0 {
+		l.left--
+		l.ran++
+		if l.left == 0 && l.local.len == 0 && r.attn.Load()&attnLocal != 0 {
 			r.attn.And(^attnLocal)
 		}
-		l.ran++
 		r.runTask(t)
 	}
 }
@@ -159,20 +166,14 @@ func (r *Reactor) refill() bool {
 	if r.attn.Load()&(attnInbox|attnLocal) == 0 { // leave the lock alone
 		return false
 	}
-	l.next = 0
-	l.batch = r.swap(l.local)
-	clear(l.local)
-	l.local = l.local[:0]
-	if cap(l.local) > keepCap {
-		l.local = nil
-	}
+	r.swap()
 	switch {
-	case len(l.batch) > 1:
+	case l.left > 1:
 		r.attn.Or(attnLocal)
 	case r.attn.Load()&attnLocal != 0:
 		r.attn.And(^attnLocal)
 	}
-	return len(l.batch) > 0
+	return l.left > 0
 }
 
 // attend answers the urgent bits of attn; it reports whether the loop is to end.

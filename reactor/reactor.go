@@ -87,6 +87,7 @@ func New(cfg Config) *Reactor {
 		errStopped: stoppedError{name},
 		done:       make(chan struct{}),
 	}
+	r.loop.spares.local = true
 	r.life.Hold()
 	r.live.works = make(map[aborter]struct{})
 	return r

@@ -20,8 +20,19 @@ func RunInReactor[T any](ctx context.Context, r *Reactor, fn func(context.Contex
 	if err := r.check("RunInReactor", ctx == nil, fn == nil); err != nil {
 		return eventual.Failed[T](err)
 	}
-	j := newJob(ctx, r, fn)
-	if !r.post(j) {
+	if eventual.Plain(ctx) {
+		j := &plainJob[T]{job: job[T]{r: r, fn: fn}}
+		j.InitIn(&j.room, ctx, j)
+		return submit(r, j, &j.job)
+	}
+	j := &job[T]{r: r, fn: fn}
+	j.Init(ctx, j)
+	return submit(r, j, j)
+}
+
+// submit hands t over, which is j or what j is in.
+func submit[T any](r *Reactor, t task, j *job[T]) *eventual.Result[T] {
+	if !r.post(t) {
 		j.abort(r.errStopped)
 	}
 	return j.Result()
@@ -100,22 +111,6 @@ type job[T any] struct {
 	fn func(context.Context) (T, error) // dropped by the loop when it ran
 }
 
-// newJob makes a job with its ctx in one allocation, where that keeps nothing of
-// the caller's alive.
-func newJob[T any](ctx context.Context, r *Reactor, fn func(context.Context) (T, error)) *job[T] {
-	if eventual.Plain(ctx) {
-		j := &struct {
-			job[T]
-			room eventual.Room
-		}{job: job[T]{r: r, fn: fn}}
-		j.InitIn(&j.room, ctx, &j.job)
-		return &j.job
-	}
-	j := &job[T]{r: r, fn: fn}
-	j.Init(ctx, j)
-	return j
-}
-
 func (j *job[T]) run() {
 	j.Run(j.fn)
 	j.fn = nil // the result may be kept for long; the function's variables need not be
@@ -129,6 +124,20 @@ func (j *job[T]) abort(cause error) {
 
 func (j *job[T]) Lifetime() *eventual.Lifetime { return j.r.life }
 func (j *job[T]) Func() uintptr                { return funcname.PC(j.fn) }
+
+// plainJob is a job with its ctx in the same allocation, where that keeps nothing of
+// the caller's alive.
+type plainJob[T any] struct {
+	job[T]
+	room eventual.Room
+}
+
+func (j *plainJob[T]) run() {
+	if ctx, ok := j.BeginIn(&j.room); ok {
+		j.Do(ctx, j.fn)
+	}
+	j.fn = nil
+}
 
 // delayedJob is a job with the timer that starts it.
 type delayedJob[T any] struct {

@@ -253,10 +253,11 @@ func (r *Reactor) teardown() {
 	l.stopping = true
 	r.stopWatchdog()
 	before := len(l.doomed)
-	l.doomed = append(l.doomed, l.batch[l.next:]...) // before swap clears it
-	l.doomed = append(l.doomed, r.swap(l.local)...)
-	r.swap(nil)
-	l.batch, l.local, l.next, l.current = nil, nil, 0, nil
+	l.doomed = l.chunk.from(l.next, l.doomed) // before swap drops it
+	r.swap()
+	l.doomed = l.chunk.from(0, l.doomed)
+	r.rest()
+	l.left, l.current = 0, nil
 	r.reportDropped(l.doomed[before:])
 	l.doomed = append(l.doomed, r.stopTimers()...)
 	for len(l.doomed) > 0 {
@@ -287,7 +288,7 @@ func (r *Reactor) reportDropped(tasks []task) {
 func (r *Reactor) giveUp() error {
 	if r.refuses() {
 		r.inbox.mu.Lock()
-		waiting := slices.Concat(r.inbox.taken, r.inbox.tasks)
+		waiting := r.inbox.tasks.first.from(0, r.inbox.taken.first.from(0, nil))
 		r.inbox.mu.Unlock()
 		for _, t := range waiting { // teardown comes to them again, on the loop, which changes nothing
 			if work, ok := t.(interface{ Refuse(cause error) bool }); ok {

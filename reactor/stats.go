@@ -36,7 +36,7 @@ func (r *Reactor) Stats() Stats {
 		Panics:     r.panics.Load(),
 	}
 	r.inbox.mu.Lock()
-	s.Queued = len(r.inbox.tasks)
+	s.Queued = r.inbox.tasks.len
 	s.QueuedMax = max(r.inbox.high, s.Queued)
 	r.inbox.mu.Unlock()
 	r.mu.Lock()
