@@ -101,6 +101,7 @@ func (r *Reactor) swap() {
 	in.tasks = queue{}
 	in.taken.take(&l.local)
 	l.chunk, l.next, l.left = in.taken.first, 0, in.taken.len
+	l.batch = l.left
 	stamp := in.stamp
 	in.stamp = 0
 	in.mu.Unlock()
@@ -146,10 +147,17 @@ func (r *Reactor) restLocked() {
 	r.loop.chunk = nil
 }
 
+// yields is how often the loop yields the processor before it parks, when the last
+// that it had was a single task: whoever waits for that often goes on to call again,
+// and two yields cost less than being parked and woken. After more than one task
+// there is a producer that need not wait, and the longer the loop sleeps the more it
+// finds.
+const yields = 2
+
 // park sleeps until there is something to do.
 func (r *Reactor) park() {
 	in := &r.inbox
-	for range 2 {
+	for n := 0; n < yields && r.loop.batch <= 1; n++ {
 		runtime.Gosched()
 		if r.attn.Load()&attnInbox != 0 {
 			return

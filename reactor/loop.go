@@ -47,6 +47,7 @@ type loopState struct {
 	chunk      *chunk // being run, from next on
 	next       int
 	left       int    // tasks of the batch that have not begun, in chunk and behind it
+	batch      int    // tasks that the batch had
 	current    task   // that runs, or ran last
 	local      queue  // submitted by callbacks on the loop's own goroutine
 	spares     spares // for local
