@@ -3,7 +3,9 @@ package bench_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,7 +49,7 @@ func BenchmarkReactorRoundTrip(b *testing.B) {
 		for range n {
 			must(b, reactor.RunInReactor(background, r, one))
 		}
-	}, channelPingPong(b), actorRoundTrip(b), gojaRoundTrip(b))
+	}, channelPingPong(b), actorRoundTrip(b), gojaRoundTrip(b), swappedResults(b, 1))
 }
 
 // Many calls before the first value is asked for.
@@ -63,7 +65,7 @@ func BenchmarkReactorPipelined(b *testing.B) {
 				must(b, kept[i])
 			}
 		})
-	}, actorPipelined(b), gojaPipelined(b))
+	}, actorPipelined(b), gojaPipelined(b), swappedResults(b, depth))
 }
 
 // depth is how many results the pipelined benchmarks keep.
@@ -82,7 +84,7 @@ func BenchmarkReactorPost(b *testing.B) {
 		b.Run(fmt.Sprintf("producers=%d", producers), func(b *testing.B) {
 			against(b, post(b, producers, r.Call),
 				contender{name: "channel", run: post(b, producers, channelLoop(b))},
-				contender{name: "swapped-slice", run: post(b, producers, startSwapped(b).post)},
+				contender{name: "swapped-slice", run: post(b, producers, startSwapped(b).call)},
 				contender{name: "goja", run: post(b, producers, gojaLoop(b))})
 		})
 	}
@@ -225,10 +227,16 @@ func gojaPipelined(b *testing.B) contender {
 // stop, no panics, no statistics. It shows the floor.
 type swapped struct {
 	mu     sync.Mutex // guards what follows; nothing blocks under it
-	calls  []func()
+	tasks  []swappedTask
 	parked bool
 	wake   chan struct{}
 }
+
+type swappedTask interface{ run() }
+
+type swappedCall func()
+
+func (f swappedCall) run() { f() }
 
 func startSwapped(b *testing.B) *swapped {
 	s := &swapped{wake: make(chan struct{}, 1)}
@@ -236,37 +244,77 @@ func startSwapped(b *testing.B) *swapped {
 	ended := make(chan struct{})
 	go func() { // ends with b
 		defer close(ended)
-		var batch []func()
+		var batch []swappedTask
 		for !stop {
 			s.mu.Lock()
-			if s.parked = len(s.calls) == 0; s.parked {
+			if s.parked = len(s.tasks) == 0; s.parked {
 				s.mu.Unlock()
 				<-s.wake
 				continue
 			}
-			batch, s.calls = s.calls, batch[:0]
+			batch, s.tasks = s.tasks, batch[:0]
 			s.mu.Unlock()
-			for i, f := range batch {
-				f()
+			for i, t := range batch {
+				t.run()
 				batch[i] = nil
 			}
 		}
 	}()
 	b.Cleanup(func() {
-		_ = s.post(func() { stop = true })
+		_ = s.call(func() { stop = true })
 		<-ended
 	})
 	return s
 }
 
-func (s *swapped) post(f func()) error {
+func (s *swapped) call(f func()) error {
+	s.post(swappedCall(f))
+	return nil
+}
+
+func (s *swapped) post(t swappedTask) {
 	s.mu.Lock()
-	s.calls = append(s.calls, f)
+	s.tasks = append(s.tasks, t)
 	wake := s.parked
 	s.parked = false
 	s.mu.Unlock()
 	if wake {
 		s.wake <- struct{}{}
 	}
-	return nil
+}
+
+// swappedResult is a value that will be there, of the size that it has with
+// everything that a result is for, and nothing of that: whoever wants it yields
+// until it is there.
+type swappedResult struct {
+	fn    func(context.Context) (int, error)
+	value int
+	err   error
+	done  atomic.Bool
+	_     [9]*int
+}
+
+func (r *swappedResult) run() {
+	r.value, r.err = r.fn(background)
+	r.done.Store(true)
+}
+
+// swappedResults is the floor of a call with a result, so many at a time.
+func swappedResults(b *testing.B, depth int) contender {
+	s := startSwapped(b)
+	kept := make([]*swappedResult, depth)
+	return contender{name: "swapped-slice", run: func(n int) {
+		for ; n > 0; n -= depth {
+			some := kept[:min(n, depth)]
+			for i := range some {
+				some[i] = &swappedResult{fn: one}
+				s.post(some[i])
+			}
+			for _, r := range some {
+				for !r.done.Load() {
+					runtime.Gosched()
+				}
+			}
+		}
+	}}
 }

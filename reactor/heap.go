@@ -29,6 +29,9 @@ const keepEntries = 1 << 14
 type timerHeap []timerEntry
 
 func (h *timerHeap) push(e timerEntry) {
+	if len(*h) == cap(*h) {
+		*h = slices.Grow(*h, max(len(*h), 16)) // append's own quarter would copy a storm five times
+	}
 	*h = append(*h, e)
 	h.up(len(*h)-1, e)
 }
@@ -55,8 +58,8 @@ func (h *timerHeap) pop() timerEntry {
 	if last > 0 {
 		h.down(0, e)
 	}
-	if cap(old) > keepEntries && last < cap(old)/4 {
-		*h = append(make(timerHeap, 0, cap(old)/2), *h...)
+	if cap(old) > keepEntries && last < cap(old)/8 {
+		*h = append(make(timerHeap, 0, cap(old)/4), *h...)
 	}
 	return first
 }

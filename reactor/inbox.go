@@ -159,7 +159,7 @@ func (r *Reactor) park() {
 	in := &r.inbox
 	for n := 0; n < yields && r.loop.batch <= 1; n++ {
 		runtime.Gosched()
-		if r.attn.Load()&attnInbox != 0 {
+		if r.attn.Load()&(attnInbox|attnTimer|attnStop) != 0 {
 			return
 		}
 	}
