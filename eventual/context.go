@@ -44,9 +44,27 @@ func (l *Lifetime) Context() context.Context { return l.ctx }
 // It is allocated apart from the result, so that a result that is kept does not
 // keep the caller's values.
 type workContext struct {
-	parent   context.Context
-	lifetime *Lifetime // may be nil
+	parent   *context.Context // nil for one that is Plain, of which a Room has no need
+	lifetime *Lifetime        // may be nil
 	inner    atomic.Pointer[innerContext]
+}
+
+// derive returns a ctx that derives from parent, with what that takes in the same
+// allocation.
+func derive(parent context.Context, lifetime *Lifetime) *workContext {
+	c := &struct {
+		workContext
+		parent context.Context
+	}{parent: parent}
+	c.workContext.parent, c.lifetime = &c.parent, lifetime
+	return &c.workContext
+}
+
+func (c *workContext) up() context.Context {
+	if c.parent == nil {
+		return context.Background()
+	}
+	return *c.parent
 }
 
 type innerContext struct {
@@ -63,7 +81,7 @@ var ended = func() *innerContext {
 	return &innerContext{Context: ctx, cancel: cancel}
 }()
 
-func (c *workContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
+func (c *workContext) Deadline() (time.Time, bool) { return c.up().Deadline() }
 
 func (c *workContext) Done() <-chan struct{} { return c.materialize().Done() }
 
@@ -74,7 +92,10 @@ func (c *workContext) Err() error {
 	if c.lifetime != nil && c.lifetime.ctx.Err() != nil {
 		return c.materialize().Err()
 	}
-	return c.parent.Err()
+	if c.parent == nil {
+		return nil
+	}
+	return (*c.parent).Err()
 }
 
 // Value asks the inner context once there is one, so that context.Cause finds
@@ -83,7 +104,7 @@ func (c *workContext) Value(key any) any {
 	if inner := c.inner.Load(); inner != nil && inner != ended {
 		return inner.Value(key)
 	}
-	return c.parent.Value(key)
+	return c.up().Value(key)
 }
 
 // materialize returns the standard context behind c, making it the first time.
@@ -91,7 +112,7 @@ func (c *workContext) materialize() *innerContext {
 	if inner := c.inner.Load(); inner != nil {
 		return inner
 	}
-	ctx, cancel := context.WithCancelCause(c.parent)
+	ctx, cancel := context.WithCancelCause(c.up())
 	inner := &innerContext{Context: ctx, cancel: cancel}
 	if c.lifetime != nil {
 		life := c.lifetime.ctx

@@ -28,20 +28,24 @@ type Promise[T any] struct {
 // called once, before anybody else sees p.
 func (p *Promise[T]) Init(ctx context.Context, w Work) {
 	p.result.owner = w
-	p.result.ctx = &workContext{parent: ctx, lifetime: w.Lifetime()}
+	p.result.ctx = derive(ctx, w.Lifetime())
 }
 
 // Room is space for the ctx of a Promise's work, for a component that wants it in
 // the same allocation as the job: see [Promise.InitIn].
 type Room struct{ ctx workContext }
 
-// InitIn is Init with the ctx of the work in room, which is part of the job's
-// record. It saves an allocation, and is right only where ctx holds nothing that
-// must not be kept as long as the result: see [Plain].
-func (p *Promise[T]) InitIn(room *Room, ctx context.Context, w Work) {
-	room.ctx.parent, room.ctx.lifetime = ctx, w.Lifetime()
+// InitIn is Init with the ctx of the work in room, which is part of the job's record:
+// that saves an allocation. parent points to the ctx that it derives from, in the
+// record too, and is nil if that is [Plain]; a result that is kept keeps the one but
+// has nothing of the other. life is what the work says that its Lifetime is.
+func (p *Promise[T]) InitIn(room *Room, parent *context.Context, life *Lifetime, w Work) {
+	room.ctx.parent, room.ctx.lifetime = parent, life
 	p.result.owner, p.result.ctx = w, &room.ctx
 }
+
+// Lifetime is the one that InitIn was given.
+func (r *Room) Lifetime() *Lifetime { return r.ctx.lifetime }
 
 // Plain reports whether ctx is context.Background() or context.TODO(), and so
 // without values that a result could keep alive.

@@ -21,21 +21,21 @@ func RunInReactor[T any](ctx context.Context, r *Reactor, fn func(context.Contex
 		return eventual.Failed[T](err)
 	}
 	if eventual.Plain(ctx) {
-		j := &plainJob[T]{job: job[T]{r: r, fn: fn}}
-		j.InitIn(&j.room, ctx, j)
-		return submit(r, j, &j.job)
+		j := &plainJob[T]{fn: fn}
+		j.InitIn(&j.room, nil, r.life, j)
+		r.submit(j)
+		return j.Result()
 	}
 	j := &job[T]{r: r, fn: fn}
 	j.Init(ctx, j)
-	return submit(r, j, j)
+	r.submit(j)
+	return j.Result()
 }
 
-// submit hands t over, which is j or what j is in.
-func submit[T any](r *Reactor, t task, j *job[T]) *eventual.Result[T] {
+func (r *Reactor) submit(t task) {
 	if !r.post(t) {
-		j.abort(r.errStopped)
+		t.abort(r.errStopped)
 	}
-	return j.Result()
 }
 
 // WaitFor is RunInReactor and Wait in one: when the timeout strikes, the work is
@@ -128,8 +128,9 @@ func (j *job[T]) Func() uintptr                { return funcname.PC(j.fn) }
 // plainJob is a job with its ctx in the same allocation, where that keeps nothing of
 // the caller's alive.
 type plainJob[T any] struct {
-	job[T]
+	eventual.Promise[T]
 	room eventual.Room
+	fn   func(context.Context) (T, error) // dropped by the loop when it ran
 }
 
 func (j *plainJob[T]) run() {
@@ -138,6 +139,14 @@ func (j *plainJob[T]) run() {
 	}
 	j.fn = nil
 }
+
+func (j *plainJob[T]) abort(cause error) {
+	j.Refuse(cause)
+	j.fn = nil
+}
+
+func (j *plainJob[T]) Lifetime() *eventual.Lifetime { return j.room.Lifetime() }
+func (j *plainJob[T]) Func() uintptr                { return funcname.PC(j.fn) }
 
 // delayedJob is a job with the timer that starts it.
 type delayedJob[T any] struct {

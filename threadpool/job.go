@@ -22,7 +22,7 @@ func newJob[T any](ctx context.Context, p *Pool, fn func(context.Context) (T, er
 			job[T]
 			room eventual.Room
 		}{job: job[T]{p: p, fn: fn}}
-		j.InitIn(&j.room, ctx, &j.job)
+		j.InitIn(&j.room, nil, p.life, &j.job)
 		return &j.job
 	}
 	j := &job[T]{p: p, fn: fn}
@@ -72,8 +72,9 @@ func (j *job[T]) Func() uintptr                { return funcname.PC(j.fn) }
 // calls are functions without a result.
 type calls struct {
 	eventual.Promise[struct{}]
-	p  *Pool
-	fs []func(context.Context)
+	p   *Pool
+	ctx context.Context // of the caller: nobody holds a result that could keep it alive
+	fs  []func(context.Context)
 
 	room eventual.Room
 	one  [1]func(context.Context) // what fs is, if it is one: saves an allocation

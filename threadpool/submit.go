@@ -37,9 +37,9 @@ func (p *Pool) CallInThread(ctx context.Context, f func(context.Context)) error 
 	if eventual.Plain(ctx) {
 		return p.submit(ctx, plainCall(f))
 	}
-	c := &calls{p: p, one: [1]func(context.Context){f}}
+	c := &calls{p: p, ctx: ctx, one: [1]func(context.Context){f}}
 	c.fs = c.one[:]
-	c.InitIn(&c.room, ctx, c) // nobody holds a result that could keep ctx alive
+	c.InitIn(&c.room, &c.ctx, p.life, c)
 	return p.submit(ctx, c)
 }
 
@@ -52,8 +52,8 @@ func (p *Pool) CallMultipleInThread(ctx context.Context, fs ...func(context.Cont
 	if len(fs) == 0 {
 		return nil
 	}
-	c := &calls{p: p, fs: fs}
-	c.InitIn(&c.room, ctx, c)
+	c := &calls{p: p, ctx: ctx, fs: fs}
+	c.InitIn(&c.room, &c.ctx, p.life, c)
 	return p.submit(ctx, c)
 }
 
