@@ -24,20 +24,17 @@ type Deferred[T any] struct {
 	paused atomic.Int32 // Pauses not taken back; the chain stands still while positive
 
 	mu          sync.Mutex // guards all that follows; no callback runs under it
-	links       []chainLink[T]
+	queue       linkQueue  // what was added and not run
 	state       deferredState
-	draining    bool // a goroutine is running the chain; it alone uses batch, at and the outcome then
+	draining    bool // a goroutine is running the chain; it alone takes links and uses the outcome then
 	late        bool // cancelled before it fired: one Callback or Errback more is not an error
 	failure     *failure
 	canceller   func(*Deferred[T])
 	upstream    func() cancelStep // for one that a chain feeds: whom a cancel goes to instead
 	watchers    *link             // of OnDone, in order
 	lastWatcher *link
-
-	batch []chainLink[T]
-	at    int
-	value T
-	err   error
+	value       T
+	err         error
 }
 
 // The states of a Deferred. They only ever go forward.
@@ -143,7 +140,8 @@ func (d *Deferred[T]) AddBoth(f func(T, error) (T, error)) *Deferred[T] {
 	return d.add(both[T](f))
 }
 
-func (d *Deferred[T]) add(l chainLink[T]) *Deferred[T] {
+// add appends l, one of the types of links of T, and runs it if d has fired.
+func (d *Deferred[T]) add(l any) *Deferred[T] {
 	if d.append(l) {
 		d.runChain()
 	}
@@ -151,9 +149,9 @@ func (d *Deferred[T]) add(l chainLink[T]) *Deferred[T] {
 }
 
 // append adds l and reports whether the chain is to be run now.
-func (d *Deferred[T]) append(l chainLink[T]) (run bool) {
+func (d *Deferred[T]) append(l any) (run bool) {
 	d.mu.Lock()
-	d.links = append(d.links, l)
+	d.queue.addLocked(l)
 	run = d.state == fired && !d.draining
 	d.mu.Unlock()
 	return run
@@ -212,7 +210,7 @@ func (d *Deferred[T]) Peek() (Outcome[T], bool) {
 }
 
 func (d *Deferred[T]) dryLocked() bool {
-	return d.state == fired && !d.draining && len(d.links) == 0 && len(d.batch) == 0 && d.paused.Load() == 0
+	return d.state == fired && !d.draining && d.queue.emptyLocked() && d.paused.Load() == 0
 }
 
 func (d *Deferred[T]) seenLocked() {
