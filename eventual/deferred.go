@@ -24,10 +24,10 @@ type Deferred[T any] struct {
 	paused atomic.Int32 // Pauses not taken back; the chain stands still while positive
 
 	mu          sync.Mutex // guards all that follows; no callback runs under it
-	queue       linkQueue  // what was added and not run
 	state       deferredState
 	draining    bool // a goroutine is running the chain; it alone takes links and uses the outcome then
 	late        bool // cancelled before it fired: one Callback or Errback more is not an error
+	queue       linkQueue
 	failure     *failure
 	canceller   func(*Deferred[T])
 	upstream    func() cancelStep // for one that a chain feeds: whom a cancel goes to instead
@@ -140,21 +140,26 @@ func (d *Deferred[T]) AddBoth(f func(T, error) (T, error)) *Deferred[T] {
 	return d.add(both[T](f))
 }
 
-// add appends l, one of the types of links of T, and runs it if d has fired.
+// add appends l, which is one of the kinds of links, and runs it if its turn has
+// come.
 func (d *Deferred[T]) add(l any) *Deferred[T] {
-	if d.append(l) {
+	return d.addInto(l, nil)
+}
+
+// addInto is add, but leaves the running to w unless that is nil.
+func (d *Deferred[T]) addInto(l any, w *worklist) *Deferred[T] {
+	d.mu.Lock()
+	d.queue.addLocked(l)
+	run := d.state == fired && !d.draining
+	d.mu.Unlock()
+	switch {
+	case !run:
+	case w != nil:
+		w.push(d)
+	default:
 		d.runChain()
 	}
 	return d
-}
-
-// append adds l and reports whether the chain is to be run now.
-func (d *Deferred[T]) append(l any) (run bool) {
-	d.mu.Lock()
-	d.queue.addLocked(l)
-	run = d.state == fired && !d.draining
-	d.mu.Unlock()
-	return run
 }
 
 // Pause lets the chain stand still after the callback that is running, until each

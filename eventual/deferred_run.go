@@ -85,7 +85,7 @@ func (d *Deferred[T]) runBatch(w *worklist) (stopped bool, dry *link) {
 			d.err = Recovered(p)
 			return
 		}
-		if _, forwards := d.queue.links()[d.queue.at-1].(forward[T]); !forwards { // else the failure is that of whom it forwards to
+		if _, forwards := d.queue.begun().(forward[T]); !forwards { // else the failure is that of whom it forwards to
 			d.err = ErrGoexit
 		}
 		d.runDry(w)
@@ -93,13 +93,15 @@ func (d *Deferred[T]) runBatch(w *worklist) (stopped bool, dry *link) {
 	}()
 	for {
 		q := &d.queue
-		for links := q.links(); int(q.at) < len(links) && d.paused.Load() == 0; {
-			l := links[q.at]
-			q.at++
-			if f, ok := l.(callback[T]); ok { // most are
-				d.call(f)
-			} else {
-				d.step(l, w)
+		for links := q.links(); links != nil && d.paused.Load() == 0; links = q.links() {
+			for int(q.at) < len(links) && d.paused.Load() == 0 {
+				l := links[q.at]
+				q.at++
+				if f, ok := l.(callback[T]); ok { // most are
+					d.call(f)
+				} else {
+					d.step(l, w)
+				}
 			}
 		}
 		if stopped, dry := d.refill(); stopped {
