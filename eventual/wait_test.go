@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -148,6 +150,41 @@ func TestEventual_E13_AParkedWaitAllocatesLittle(t *testing.T) {
 		if n := allocs(first(kind.wait)) - allocs(first(none)); n > kind.first {
 			t.Errorf("%s, the first of a goroutine: %v allocations", kind.name, n)
 		}
+	}
+}
+
+// TestEventual_E16_WaitersOfManyBubbles: what waiters have in common comes from no
+// bubble, though bubbles at the same time and goroutines outside take and leave it.
+func TestEventual_E16_WaitersOfManyBubbles(t *testing.T) {
+	crowd := func(t *testing.T) {
+		var wg sync.WaitGroup
+		for range 300 { // more than waiters are kept
+			wg.Go(func() {
+				r, settle := eventual.New[int](nil)
+				if _, err := r.Wait(time.Millisecond); !errors.Is(err, eventual.ErrTimeout) {
+					t.Error(err)
+				}
+				time.AfterFunc(time.Millisecond, func() { settle(1, nil) })
+				if _, err := r.Wait(soon); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	for range 4 {
+		t.Run("in a bubble", func(t *testing.T) {
+			t.Parallel()
+			for range 5 {
+				synctest.Test(t, crowd)
+			}
+		})
+		t.Run("outside", func(t *testing.T) {
+			t.Parallel()
+			for range 5 {
+				crowd(t)
+			}
+		})
 	}
 }
 
