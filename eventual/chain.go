@@ -61,12 +61,10 @@ func Chain[T, U any](d *Deferred[T], f func(T) *Deferred[U]) *Deferred[U] {
 			return true
 		}
 		inner.Store(in)
-		if in.append(forward[U](func(u U, err error, w *worklist) bool {
+		in.addInto(forward[U](func(u U, err error, w *worklist) bool {
 			out.fireInto(u, err, w)
 			return true
-		})) {
-			w.push(in)
-		}
+		}), w)
 		if wanted.Load() {
 			in.Cancel()
 		}

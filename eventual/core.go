@@ -11,10 +11,13 @@ import (
 //	                               the first of these steps may do so, and nobody else
 //	queued -> done                 work that was settled in the queue
 //	running -> done                results of New, which have no queue
+//
+// where done is one of the last two.
 const (
-	queued  uint32 = iota // not started; Cancel ends it here and it never starts
-	running               // started, or made by New
-	done                  // the outcome is there and never changes again
+	queued    uint32 = iota // not started; Cancel ends it here and it never starts
+	running                 // started, or made by New
+	succeeded               // the value is there and never changes again
+	failed                  // the failure is there and never changes again
 )
 
 // canceled is a flag of core: Cancel was called, so its holder knows how this ends.
@@ -23,7 +26,7 @@ const canceled uint32 = 1
 // core is the part of a Result that does not depend on its type: the state, who
 // waits, and whom a cancel goes to.
 type core struct {
-	state   atomic.Uint32 // becomes running by a compare-and-swap; done under mu, after the outcome was written
+	state   atomic.Uint32 // running by a compare-and-swap; done under mu, and only after the outcome was written
 	flags   atomic.Uint32
 	mu      sync.Mutex   // guards the end, and the three fields below; no user code and no wake-up runs under it
 	links   *link        // who wants to know, newest first
@@ -42,7 +45,7 @@ type link struct {
 	closes     chan struct{} // Done's
 }
 
-func (c *core) isDone() bool { return c.state.Load() == done }
+func (c *core) isDone() bool { return c.state.Load() >= succeeded }
 
 // add has l told when the result is done; it reports false if it is done
 // already, and l is not told then.
@@ -87,12 +90,14 @@ func (c *core) remove(l *link) bool {
 // finishLocked publishes the outcome, whose value the caller has written, and
 // returns what to do once mu is free.
 func (c *core) finishLocked(err error) finish {
+	end := succeeded
 	if err != nil {
 		c.failLocked(err)
+		end = failed
 	}
 	after := finish{links: c.links, ctx: c.ctx}
 	c.links, c.ctx, c.owner = nil, nil, nil
-	c.state.Store(done)
+	c.state.Store(end)
 	return after
 }
 

@@ -24,20 +24,17 @@ type Deferred[T any] struct {
 	paused atomic.Int32 // Pauses not taken back; the chain stands still while positive
 
 	mu          sync.Mutex // guards all that follows; no callback runs under it
-	links       []chainLink[T]
 	state       deferredState
-	draining    bool // a goroutine is running the chain; it alone uses batch, at and the outcome then
+	draining    bool // a goroutine is running the chain; it alone takes links and uses the outcome then
 	late        bool // cancelled before it fired: one Callback or Errback more is not an error
+	queue       linkQueue
 	failure     *failure
 	canceller   func(*Deferred[T])
 	upstream    func() cancelStep // for one that a chain feeds: whom a cancel goes to instead
 	watchers    *link             // of OnDone, in order
 	lastWatcher *link
-
-	batch []chainLink[T]
-	at    int
-	value T
-	err   error
+	value       T
+	err         error
 }
 
 // The states of a Deferred. They only ever go forward.
@@ -143,20 +140,26 @@ func (d *Deferred[T]) AddBoth(f func(T, error) (T, error)) *Deferred[T] {
 	return d.add(both[T](f))
 }
 
-func (d *Deferred[T]) add(l chainLink[T]) *Deferred[T] {
-	if d.append(l) {
+// add appends l, which is one of the kinds of links, and runs it if its turn has
+// come.
+func (d *Deferred[T]) add(l any) *Deferred[T] {
+	return d.addInto(l, nil)
+}
+
+// addInto is add, but leaves the running to w unless that is nil.
+func (d *Deferred[T]) addInto(l any, w *worklist) *Deferred[T] {
+	d.mu.Lock()
+	d.queue.addLocked(l)
+	run := d.state == fired && !d.draining
+	d.mu.Unlock()
+	switch {
+	case !run:
+	case w != nil:
+		w.push(d)
+	default:
 		d.runChain()
 	}
 	return d
-}
-
-// append adds l and reports whether the chain is to be run now.
-func (d *Deferred[T]) append(l chainLink[T]) (run bool) {
-	d.mu.Lock()
-	d.links = append(d.links, l)
-	run = d.state == fired && !d.draining
-	d.mu.Unlock()
-	return run
 }
 
 // Pause lets the chain stand still after the callback that is running, until each
@@ -212,7 +215,7 @@ func (d *Deferred[T]) Peek() (Outcome[T], bool) {
 }
 
 func (d *Deferred[T]) dryLocked() bool {
-	return d.state == fired && !d.draining && len(d.links) == 0 && len(d.batch) == 0 && d.paused.Load() == 0
+	return d.state == fired && !d.draining && d.queue.emptyLocked() && d.paused.Load() == 0
 }
 
 func (d *Deferred[T]) seenLocked() {

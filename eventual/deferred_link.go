@@ -1,13 +1,7 @@
 package eventual
 
-// chainLink is one step of a Deferred's chain: what AddCallback and its siblings
-// were given, or a forward of our own. A step is applied by whoever drains the
-// chain, who alone uses the outcome then. One without its function passes every
-// outcome by.
-type chainLink[T any] interface {
-	step(d *Deferred[T], w *worklist)
-}
-
+// What a step of a chain can be: what AddCallback and its siblings were given, or
+// a forward of our own. One without its function passes every outcome by.
 type (
 	callback[T any] func(T) (T, error)
 	errback[T any]  func(error) (T, error)
@@ -23,38 +17,43 @@ type (
 	forward[T any] func(v T, err error, w *worklist) (handled bool)
 )
 
-func (f callback[T]) step(d *Deferred[T], _ *worklist) {
+// step applies l to the outcome. It is called by whoever drains the chain, who
+// alone uses the outcome then.
+func (d *Deferred[T]) step(l any, w *worklist) {
+	switch f := l.(type) {
+	case callback[T]:
+		d.call(f)
+	case errback[T]:
+		d.callErr(f)
+	case both[T]:
+		if f != nil {
+			d.handled()
+			d.value, d.err = f(d.value, d.err)
+		}
+	case pair[T]:
+		if d.err == nil {
+			d.call(f.cb)
+		} else {
+			d.callErr(f.eb)
+		}
+	case forward[T]:
+		if f(d.value, d.err, w) && d.err != nil {
+			d.handled()
+			var zero T
+			d.value, d.err = zero, nil
+		}
+	}
+}
+
+func (d *Deferred[T]) call(f callback[T]) {
 	if d.err == nil && f != nil {
 		d.value, d.err = f(d.value)
 	}
 }
 
-func (f errback[T]) step(d *Deferred[T], _ *worklist) {
+func (d *Deferred[T]) callErr(f errback[T]) {
 	if d.err != nil && f != nil {
 		d.handled()
 		d.value, d.err = f(d.err)
-	}
-}
-
-func (f both[T]) step(d *Deferred[T], _ *worklist) {
-	if f != nil {
-		d.handled()
-		d.value, d.err = f(d.value, d.err)
-	}
-}
-
-func (p pair[T]) step(d *Deferred[T], w *worklist) {
-	if d.err == nil {
-		p.cb.step(d, w)
-	} else {
-		p.eb.step(d, w)
-	}
-}
-
-func (f forward[T]) step(d *Deferred[T], w *worklist) {
-	if f(d.value, d.err, w) && d.err != nil {
-		d.handled()
-		var zero T
-		d.value, d.err = zero, nil
 	}
 }

@@ -48,6 +48,8 @@ func (m *model) run() {
 			continue
 		}
 		switch b.does {
+		case "pause":
+			m.paused++
 		case "add":
 			if m.err != "" {
 				m.value = 0
@@ -118,6 +120,20 @@ func TestDeferred_AgainstAModel(t *testing.T) {
 				m.links = append(m.links, b)
 				m.run()
 			},
+			"add many": func(t *rapid.T) { // a chain longer than what is kept in one piece
+				b := behaviour{"value", "add", 1}
+				for range rapid.IntRange(1, 100).Draw(t, "links") {
+					add(d, b)
+					m.links = append(m.links, b)
+				}
+				m.run()
+			},
+			"pause inside": func(*rapid.T) {
+				inner := d
+				d.AddBoth(func(v int, err error) (int, error) { inner.Pause(); return v, err })
+				m.links = append(m.links, behaviour{"both", "pause", 0})
+				m.run()
+			},
 			"callback": func(t *rapid.T) {
 				v := rapid.IntRange(0, 9).Draw(t, "v")
 				same("Callback", d.Callback(v), m.fire(v, ""))
@@ -139,15 +155,14 @@ func TestDeferred_AgainstAModel(t *testing.T) {
 				if m.paused > 0 || !m.fired {
 					// The outer one can be told things while the inner one is not done;
 					// keep to one of the two by finishing the inner one first.
-					for range m.paused {
-						inner.Unpause()
-					}
-					m.paused = 0
 					_ = inner.Callback(1)
 					if !m.fired {
 						m.fired, m.value = true, 1
 					}
-					m.run()
+					for m.run(); m.paused > 0; m.run() { // links may pause it again
+						inner.Unpause()
+						m.paused--
+					}
 				}
 				m.late = false
 			},

@@ -85,20 +85,24 @@ func (d *Deferred[T]) runBatch(w *worklist) (stopped bool, dry *link) {
 			d.err = Recovered(p)
 			return
 		}
-		if _, forwards := d.batch[d.at-1].(forward[T]); !forwards { // else the failure is that of whom it forwards to
+		if _, forwards := d.queue.begun().(forward[T]); !forwards { // else the failure is that of whom it forwards to
 			d.err = ErrGoexit
 		}
 		d.runDry(w)
 		w.run()
 	}()
 	for {
-		for d.at < len(d.batch) {
-			if d.paused.Load() > 0 {
-				break
+		q := &d.queue
+		for links := q.links(); links != nil && d.paused.Load() == 0; links = q.links() {
+			for int(q.at) < len(links) && d.paused.Load() == 0 {
+				l := links[q.at]
+				q.at++
+				if f, ok := l.(callback[T]); ok { // most are
+					d.call(f)
+				} else {
+					d.step(l, w)
+				}
 			}
-			l := d.batch[d.at]
-			d.at++
-			l.step(d, w)
 		}
 		if stopped, dry := d.refill(); stopped {
 			returned = true
@@ -117,35 +121,26 @@ func (d *Deferred[T]) handled() {
 	d.mu.Unlock()
 }
 
-// refill takes the links that were added. It reports true when there is nothing
-// to run, or the chain is paused, having given up the draining. dry are those to
-// be told that the chain is dry.
+// refill looks for more links to run. It reports true when there is nothing to
+// run, or the chain is paused, having given up the draining. dry are those to be
+// told that the chain is dry.
 func (d *Deferred[T]) refill() (stopped bool, dry *link) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.paused.Load() > 0 {
-		d.links = append(d.batch[d.at:len(d.batch):len(d.batch)], d.links...)
-		d.batch, d.at, d.draining = nil, 0, false
+		d.draining = false
 		// An Unpause that came before draining was off ran nothing.
-		again := d.paused.Load() == 0
-		d.draining = again
-		d.mu.Unlock()
-		return !again, nil
+		d.draining = d.paused.Load() == 0
+		return !d.draining, nil
 	}
-	if d.at < len(d.batch) { // an Unpause came before this goroutine had noticed the Pause
-		d.mu.Unlock()
+	if d.queue.refillLocked() {
 		return false, nil
 	}
-	d.batch, d.at, d.links = d.links, 0, nil
-	if len(d.batch) > 0 {
-		d.mu.Unlock()
-		return false, nil
-	}
-	d.batch, d.draining = nil, false
+	d.draining = false
 	dry, d.watchers, d.lastWatcher = d.watchers, nil, nil
 	if d.err != nil && d.failure == nil && !errors.Is(d.err, ErrCanceled) {
 		d.failure = &failure{err: d.err, component: "a Deferred"}
 		runtime.AddCleanup(d, (*failure).collected, d.failure)
 	}
-	d.mu.Unlock()
 	return true, dry
 }

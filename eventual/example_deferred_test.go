@@ -54,6 +54,29 @@ func ExampleRace() {
 	// 1 mirror <nil>
 }
 
+func ExampleDeferred_Cancel() {
+	request := eventual.NewDeferred(func(*eventual.Deferred[string]) { fmt.Println("the request is taken back") })
+	parsed := eventual.ThenDeferred(request, func(s string) (int, error) { return len(s), nil })
+
+	parsed.Cancel() // reaches what is pending, however long the chain
+	_, err := parsed.Result().Wait(0)
+	fmt.Println(errors.Is(err, eventual.ErrCanceled))
+	// Output:
+	// the request is taken back
+	// true
+}
+
+func ExampleDeferred_Pause() {
+	d := eventual.NewDeferred[int](nil).AddCallback(func(n int) (int, error) { fmt.Println("got", n); return n, nil })
+	d.Pause()
+	_ = d.Callback(1)
+	fmt.Println("paused")
+	d.Unpause()
+	// Output:
+	// paused
+	// got 1
+}
+
 func ExampleRun() {
 	var lock eventual.Lock
 	answer := eventual.NewDeferred[int](nil)

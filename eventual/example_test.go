@@ -28,6 +28,48 @@ func ExampleResult_Wait() {
 	// late, and not lost <nil>
 }
 
+func ExampleResult_Cancel() {
+	res := eventual.Go(context.Background(), func(ctx context.Context) (int, error) {
+		<-ctx.Done() // work that is asked to stop
+		return 0, context.Cause(ctx)
+	})
+	res.Cancel()
+
+	_, err := res.Wait(time.Second)
+	fmt.Println(errors.Is(err, eventual.ErrCanceled), errors.Is(err, context.Canceled))
+	// Output: true true
+}
+
+func ExampleResult_OnDone() {
+	res, settle := eventual.New[string](nil)
+	res.OnDone(func() {
+		o, _ := res.Peek()
+		fmt.Println(o.Value, o.Err)
+	})
+
+	settle("told without waiting", nil)
+	// Output: told without waiting <nil>
+}
+
+func ExampleResult_WaitContext() {
+	res, _ := eventual.New[int](nil) // never settled
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errors.New("the user has left"))
+
+	_, err := res.WaitContext(ctx)
+	fmt.Println(err)
+	// Output: eventual: waiting for a result: the user has left
+}
+
+func ExampleOnUnhandled() {
+	restore := eventual.OnUnhandled(func(err error) { fmt.Println(err) })
+	defer restore()
+
+	res := eventual.Failed[int](errors.New("disk full"))
+	res.Abandon() // reports at once what else is reported when res is garbage
+	// Output: eventual: unhandled failure: disk full
+}
+
 func ExampleNew() {
 	// An interface with callbacks, turned into a result.
 	lookUp := func(name string, done func(addr string)) { go done("192.0.2.1") }

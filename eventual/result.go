@@ -45,7 +45,7 @@ func New[T any](cancel func()) (r *Result[T], settle func(T, error) bool) {
 // Of returns a Result that is done, with the value v.
 func Of[T any](v T) *Result[T] {
 	r := &Result[T]{value: v}
-	r.state.Store(done)
+	r.state.Store(succeeded)
 	return r
 }
 
@@ -80,7 +80,7 @@ func (r *Result[T]) settle(v T, err error) bool {
 // On the goroutine of a reactor, Wait for a pending result returns
 // [ErrWaitInReactor] at once.
 func (r *Result[T]) Wait(timeout time.Duration) (T, error) {
-	if r.state.Load() == done && r.failure == nil {
+	if r.state.Load() == succeeded {
 		return r.value, nil
 	}
 	return r.waitSlow(timeout)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,27 +40,29 @@ func (c *core) wait(timeout time.Duration) error {
 		}
 	}
 	w := borrowWaiter(id)
-	if !c.add(&w.link) {
-		w.giveBack(id)
-		return nil
+	if c.add(&w.link) {
+		err = w.await(c, timeout)
 	}
+	w.giveBack()
+	return err
+}
+
+// await parks until c is done or the time is up. A wake-up comes from each of the
+// two that happens, so that none is left in the channel when it returns.
+func (w *waiter) await(c *core, timeout time.Duration) error {
 	if w.timer == nil {
-		w.timer = time.NewTimer(timeout)
+		w.timer = time.AfterFunc(timeout, w.expire)
 	} else {
 		w.timer.Reset(timeout)
 	}
-	select {
-	case <-w.wake:
-	case <-w.timer.C:
-		if c.remove(&w.link) {
-			err = c.timeUp()
-		} else {
-			<-w.wake // it is done: the wake-up is sent or about to be
-		}
+	<-w.wake
+	if !c.isDone() && c.remove(&w.link) {
+		return c.timeUp()
 	}
-	w.timer.Stop()
-	w.giveBack(id)
-	return err
+	if !w.timer.Stop() {
+		<-w.wake // both have happened; the second is sent or about to be
+	}
+	return nil
 }
 
 // timeUp is the error of a wait that is up: ErrTimeout, unless it is known that
@@ -98,20 +101,18 @@ func (c *core) waitContext(ctx context.Context) error {
 		}
 	}
 	w := borrowWaiter(id)
-	if !c.add(&w.link) {
-		w.giveBack(id)
-		return nil
-	}
-	select {
-	case <-w.wake:
-	case <-ctx.Done():
-		if c.remove(&w.link) {
-			err = waitEnded(ctx)
-		} else {
-			<-w.wake
+	if c.add(&w.link) {
+		select {
+		case <-w.wake:
+		case <-ctx.Done():
+			if c.remove(&w.link) {
+				err = waitEnded(ctx)
+			} else {
+				<-w.wake // it is done: the wake-up is sent or about to be
+			}
 		}
 	}
-	w.giveBack(id)
+	w.giveBack()
 	return err
 }
 
@@ -132,28 +133,48 @@ func waitEnded(ctx context.Context) error {
 }
 
 // waiter is what a goroutine parks on: a link with a channel, and a timer.
+//
+// A channel and a timer belong to the testing/synctest bubble they were made in,
+// so they are only ever used by the goroutine that made them: goroutines do not
+// change bubbles and their identities are not used again. What remains without
+// them, which is half of what a first wait would allocate, belongs to nobody.
 type waiter struct {
-	link
-	id    int64       // of the goroutine that made it
-	timer *time.Timer // nil until there is a timeout
+	link          // its channel has room for a wake-up of the result and one of the timer
+	id     int64  // of the goroutine that made the channel and the timer
+	expire func() // the timer's
+	timer  *time.Timer
 }
 
-// waiters keeps a waiter for some of the goroutines that wait repeatedly. A
-// channel and a timer belong to the testing/synctest bubble they were made in,
-// so a waiter is only ever used by the goroutine that made it: goroutines do not
-// change bubbles and their identities are not used again. What a goroutine that
-// has ended leaves behind is one small object, until another takes the place.
+// waiters keeps a waiter for some of the goroutines that wait repeatedly. What a
+// goroutine that has ended leaves behind is one small object, until another takes
+// the place.
 var waiters [256]atomic.Pointer[waiter]
 
+// bareWaiters are those without a channel and a timer.
+var bareWaiters = sync.Pool{New: func() any {
+	w := new(waiter)
+	w.expire = func() { w.wake <- struct{}{} }
+	return w
+}}
+
+func placeOf(id int64) *atomic.Pointer[waiter] { return &waiters[uint64(id)%uint64(len(waiters))] }
+
+// borrowWaiter returns a waiter for the calling goroutine, which is id.
 func borrowWaiter(id int64) *waiter {
-	w := waiters[uint64(id)%uint64(len(waiters))].Swap(nil)
-	if w == nil || w.id != id {
-		w = &waiter{id: id}
-		w.wake = make(chan struct{}, 1)
+	w := placeOf(id).Swap(nil)
+	if w == nil {
+		w = bareWaiters.Get().(*waiter)
+	}
+	if w.id != id {
+		w.id, w.wake, w.timer = id, make(chan struct{}, 2), nil
 	}
 	return w
 }
 
-func (w *waiter) giveBack(id int64) {
-	waiters[uint64(id)%uint64(len(waiters))].Store(w)
+// giveBack keeps w for the next wait of its goroutine. Nothing is on its way to it.
+func (w *waiter) giveBack() {
+	if other := placeOf(w.id).Swap(w); other != nil {
+		other.id, other.wake, other.timer = 0, nil, nil
+		bareWaiters.Put(other)
+	}
 }

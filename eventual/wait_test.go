@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -104,8 +106,7 @@ func TestEventual_E13_AWaiterThatGaveUpLeaksNothing(t *testing.T) {
 }
 
 // TestEventual_E13_AParkedWaitAllocatesLittle: nothing on a goroutine that has waited
-// before, and at its first wait a channel and what holds it, and a timer if there is
-// a timeout.
+// before, and at its first wait a channel, and a timer if there is a timeout.
 func TestEventual_E13_AParkedWaitAllocatesLittle(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -118,37 +119,104 @@ func TestEventual_E13_AParkedWaitAllocatesLittle(t *testing.T) {
 			settle(1, nil)
 		}
 	}()
-	allocs := func(wait func(*eventual.Result[int])) float64 {
+	type waiting = func(*eventual.Result[int])
+	allocs := func(wait waiting) float64 {
 		return testing.AllocsPerRun(50, func() {
 			r, settle := eventual.New[int](nil)
 			settling <- settle
 			wait(r)
 		})
 	}
-	none := allocs(func(*eventual.Result[int]) {})
-	for name, wait := range map[string]func(*eventual.Result[int]){
-		"Wait":        func(r *eventual.Result[int]) { _, _ = r.Wait(time.Minute) },
-		"WaitContext": func(r *eventual.Result[int]) { _, _ = r.WaitContext(context.Background()) },
-	} {
-		if n := allocs(wait) - none; n > 0 {
-			t.Errorf("%s: %v allocations", name, n)
-		}
-	}
-	elsewhere := func(wait func(*eventual.Result[int])) func(*eventual.Result[int]) {
+	first := func(wait waiting) waiting { // on a goroutine that has never waited
 		return func(r *eventual.Result[int]) {
 			done := make(chan struct{})
 			go func() { wait(r); close(done) }()
 			<-done
 		}
 	}
-	first := allocs(elsewhere(func(*eventual.Result[int]) {}))
-	n := allocs(elsewhere(func(r *eventual.Result[int]) { _, _ = r.WaitContext(context.Background()) })) - first
-	if n > 2 {
-		t.Errorf("the first wait of a goroutine: %v allocations", n)
+	none := func(*eventual.Result[int]) {}
+	for _, kind := range []struct {
+		name  string
+		wait  waiting
+		first float64
+	}{
+		{"Wait", func(r *eventual.Result[int]) { _, _ = r.Wait(time.Minute) }, 2},
+		{"WaitContext", func(r *eventual.Result[int]) { _, _ = r.WaitContext(context.Background()) }, 1},
+		{"a Wait that times out", func(r *eventual.Result[int]) { _, _ = r.Wait(time.Microsecond) }, 2},
+	} {
+		if n := allocs(kind.wait) - allocs(none); n > 0 {
+			t.Errorf("%s: %v allocations", kind.name, n)
+		}
+		if n := allocs(first(kind.wait)) - allocs(first(none)); n > kind.first {
+			t.Errorf("%s, the first of a goroutine: %v allocations", kind.name, n)
+		}
 	}
-	n = allocs(elsewhere(func(r *eventual.Result[int]) { _, _ = r.Wait(time.Minute) })) - first
-	if n > 5 { // a timer with its channel is three
-		t.Errorf("the first wait with a timeout of a goroutine: %v allocations", n)
+}
+
+// TestEventual_E16_WaitersOfManyBubbles: what waiters have in common comes from no
+// bubble, though bubbles at the same time and goroutines outside take and leave it.
+func TestEventual_E16_WaitersOfManyBubbles(t *testing.T) {
+	crowd := func(t *testing.T) {
+		var wg sync.WaitGroup
+		for range 300 { // more than waiters are kept
+			wg.Go(func() {
+				r, settle := eventual.New[int](nil)
+				if _, err := r.Wait(time.Millisecond); !errors.Is(err, eventual.ErrTimeout) {
+					t.Error(err)
+				}
+				time.AfterFunc(time.Millisecond, func() { settle(1, nil) })
+				if _, err := r.Wait(soon); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	for range 4 {
+		t.Run("in a bubble", func(t *testing.T) {
+			t.Parallel()
+			for range 5 {
+				synctest.Test(t, crowd)
+			}
+		})
+		t.Run("outside", func(t *testing.T) {
+			t.Parallel()
+			for range 5 {
+				crowd(t)
+			}
+		})
+	}
+}
+
+// TestEventual_E13_TimeoutsThatMeetTheResult: a waiter is used again and again,
+// whichever comes first, and no wake-up of one wait ends another.
+func TestEventual_E13_TimeoutsThatMeetTheResult(t *testing.T) {
+	for range 8 {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			timedOut := 0
+			for i := range 300 {
+				r, settle := eventual.New[int](nil)
+				after := time.Duration(i%50) * time.Microsecond
+				time.AfterFunc(after, func() { settle(i, nil) })
+				v, err := r.Wait(after + time.Microsecond)
+				for ; errors.Is(err, eventual.ErrTimeout); v, err = r.Wait(after + time.Microsecond) {
+					timedOut++
+				}
+				if v != i || err != nil {
+					t.Fatalf("%d: %d, %v", i, v, err)
+				}
+				begun := time.Now()
+				pending, _ := eventual.New[int](nil)
+				if _, err := pending.Wait(50 * time.Microsecond); !errors.Is(err, eventual.ErrTimeout) {
+					t.Fatal(err)
+				}
+				if took := time.Since(begun); took < 50*time.Microsecond {
+					t.Fatalf("woken after %v by what belongs to an earlier wait", took)
+				}
+			}
+			t.Logf("%d timed out", timedOut)
+		})
 	}
 }
 
