@@ -15,8 +15,9 @@ func (h workerHook) BeforePark(awaited any) (resume func(), err error) {
 }
 
 // lend gives the worker's slot, and what it has not begun, to others. It reports
-// false if there is no job that waits: in OnThreadStop there is no slot, and for
-// OnThreadStart one worker after the other would be started, to wait in it too.
+// false if there is nothing to take back: within another wait the slot is lent
+// already. In OnThreadStop there is none, and for OnThreadStart one worker after the
+// other would be started, to wait in it too.
 func (w *worker) lend(awaited any) bool {
 	w.mu.Lock()
 	works := w.current != nil
@@ -28,12 +29,15 @@ func (w *worker) lend(awaited any) bool {
 	p.mu.Lock()
 	p.queue.putBack(w.giveBackLocked())
 	p.hurryLocked(w, awaited)
-	p.releaseLocked(w)
-	p.lent.Add(1)
+	had := w.slot
+	if had {
+		p.releaseLocked(w)
+		p.lent.Add(1)
+	}
 	wake := p.feedLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
-	return true
+	return had
 }
 
 // hurryLocked lets what w waits for go first: the awaited job, and all that w has

@@ -35,7 +35,7 @@ func (p *Pool) Stop(ctx context.Context) error {
 	wake = append(wake, p.settleLocked()...)
 	p.mu.Unlock()
 	wakeAll(wake)
-	if h, ok := park.Current(park.ID()).(workerHook); ok {
+	if h, ok := park.Find[workerHook](park.ID()); ok {
 		if h.w.p == p {
 			return nil
 		}
