@@ -56,5 +56,5 @@ func (w *worker) expired() bool {
 // leaveLocked: the worker is going to end.
 func (w *worker) leaveLocked() {
 	w.p.leaving++
-	w.hooked(w.p.cfg.OnThreadStop == nil, w.p.cfg.OnThreadStop)
+	w.hookedLocked(w.p.cfg.OnThreadStop == nil, w.p.cfg.OnThreadStop)
 }

@@ -19,15 +19,12 @@ func (h workerHook) BeforePark(awaited any) (resume func(), err error) {
 // already. In OnThreadStop there is none, and for OnThreadStart one worker after the
 // other would be started, to wait in it too.
 func (w *worker) lend(awaited any) bool {
-	w.mu.Lock()
-	works := w.current != nil
-	w.mu.Unlock()
-	if !works {
+	if w.hook != nil || !runsIn(w.hand.word.Load()) {
 		return false
 	}
 	p := w.p
 	p.mu.Lock()
-	p.queue.putBack(w.giveBackLocked())
+	w.giveBackLocked()
 	p.hurryLocked(w, awaited)
 	had := w.slot
 	if had {

@@ -64,7 +64,7 @@ func (p *Pool) spawnLocked() {
 	w := &worker{p: p, slot: true, wakeup: make(chan struct{}, 1)}
 	p.comesLocked(w, p.cfg.OnThreadStart == nil)
 	if p.cfg.OnThreadStart != nil {
-		w.hook, w.began = p.cfg.OnThreadStart, p.clock()
+		w.hookedLocked(false, p.cfg.OnThreadStart)
 	}
 	p.workers[w] = struct{}{}
 	p.slots++
