@@ -30,6 +30,8 @@ func (w *worker) look(linger bool) (e entry, found finding, expires bool, wake [
 		}
 		if linger && !wanted && p.state == running {
 			p.comesLocked(w, true)
+			p.bell.Store(false)
+			p.listening = true
 			return e, again, false, nil
 		}
 		p.releaseLocked(w)

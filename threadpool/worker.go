@@ -229,8 +229,8 @@ func (w *worker) overLocked() {
 
 // next finds something to do; it reports false when the worker is to end.
 func (w *worker) next() (e entry, ok bool) {
-	for left := w.p.patience; ; left-- {
-		e, found, expires, wake := w.look(left > 0)
+	for patience := w.p.patience; ; {
+		e, found, expires, wake := w.look(patience > 0)
 		wakeAll(wake)
 		switch found {
 		case jobs:
@@ -238,7 +238,7 @@ func (w *worker) next() (e entry, ok bool) {
 		case over:
 			return entry{}, false
 		case again:
-			runtime.Gosched()
+			patience = w.linger(patience)
 			if w.p.cfg.SlowJob > 0 { // a job is not slow because its worker lingered
 				w.now = w.p.clock()
 			}
@@ -246,7 +246,7 @@ func (w *worker) next() (e entry, ok bool) {
 			if !w.sleep(expires) && w.expired() {
 				return entry{}, false
 			}
-			left = w.p.patience + 1
+			patience = w.p.patience
 			w.now = w.p.clock()
 		}
 	}
