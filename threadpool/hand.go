@@ -88,13 +88,13 @@ func (h *hand) takeLocked(n int, into []entry) []entry {
 	for {
 		word := h.word.Load()
 		end := endOf(word)
-		n := min(n, end-nextOf(word))
-		if n <= 0 {
+		from := max(end-n, nextOf(word))
+		if from >= end {
 			return into
 		}
-		if h.word.CompareAndSwap(word, word-uint64(n)<<endShift) {
-			into = append(into, h.place[end-n:end]...)
-			clear(h.place[end-n : end])
+		if h.word.CompareAndSwap(word, word-uint64(end-from)<<endShift) {
+			into = append(into, h.place[from:end]...)
+			clear(h.place[from:end])
 			return into
 		}
 	}

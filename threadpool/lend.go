@@ -65,6 +65,7 @@ func (w *worker) regain() {
 		return
 	}
 	p.resuming = append(p.resuming, w)
+	p.ringLocked()
 	p.mu.Unlock()
 	<-w.wakeup // a job that ends hands its slot on; see look
 }

@@ -127,6 +127,7 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 		return p.errStopped
 	}
 	p.min, p.max = minimum, maximum
+	p.ringLocked()
 	var wake []*worker
 	if p.state == running {
 		if p.slots > p.max { // those who take several jobs at once are to stop after this one

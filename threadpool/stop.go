@@ -32,6 +32,7 @@ func (p *Pool) Stop(ctx context.Context) error {
 		wake = p.growLocked()
 	}
 	p.state = max(p.state, draining)
+	p.ringLocked()
 	wake = append(wake, p.settleLocked()...)
 	p.mu.Unlock()
 	wakeAll(wake)

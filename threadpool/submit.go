@@ -107,12 +107,10 @@ func (p *Pool) submit(ctx context.Context, t task) error {
 // to look will send for others itself.
 func (p *Pool) enqueueLocked(t task) (wake *worker) {
 	p.pushLocked(entry{task: t, by: park.ID()})
-	switch {
-	case p.prompt == 0:
+	if p.prompt == 0 {
 		wake, _ = p.dispatchLocked()
-	case p.listening:
-		p.listening = false
-		p.bell.Store(true)
+	} else {
+		p.ringLocked()
 	}
 	return wake
 }

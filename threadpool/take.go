@@ -9,8 +9,8 @@ import (
 type finding int
 
 const (
-	jobs  finding = iota // in mine
-	again                // nothing yet: it keeps its slot and is to look again
+	jobs  finding = iota // e, and what is in its hand
+	again                // nothing yet: it keeps its slot and is to look again, when the bell rings
 	idle                 // nothing: it is among the idle
 	over                 // it is to end
 )
