@@ -26,28 +26,12 @@ func leavePool(r *http.Request) (ctx context.Context, resume func(), err error) 
 // lendSlot has the pool's worker that this goroutine may be lend its slot until
 // resume is called, on the same goroutine. On a reactor's goroutine it fails.
 func lendSlot() (resume func(), err error) {
-	id := park.ID()
-	hook := park.Current(id)
-	if hook == nil {
-		return func() {}, nil
-	}
-	regain, err := hook.BeforePark(nil)
+	resume, err = park.Before(park.ID(), nil)
 	if err != nil {
 		return nil, errOnReactor
 	}
-	if regain == nil {
-		return func() {}, nil
+	if resume == nil {
+		resume = func() {}
 	}
-	park.Enter(lentSlot{})
-	return func() {
-		park.Enter(hook)
-		regain()
-	}, nil
+	return resume, nil
 }
-
-// lentSlot is the hook of a worker that has lent its slot: what it waits for
-// meanwhile is no reason to lend it again.
-type lentSlot struct{}
-
-// BeforePark allows the wait.
-func (lentSlot) BeforePark(any) (resume func(), err error) { return nil, nil }

@@ -1,15 +1,30 @@
 package threadpool
 
 import (
+	"runtime"
 	"slices"
 	"time"
 )
 
-// looks is how often a worker looks again before it parks: somebody who just got a
-// result often has the next job, and waking a goroutine costs more than looking. A
-// worker with a thread of its own parks at once: to yield the processor is to change
-// threads, as parking is.
-const looks = 4
+// turns is how many turns of the scheduler a worker lingers before it parks: somebody
+// who just got a result often has the next job, and waking a goroutine costs more than
+// looking. A worker with a thread of its own parks at once: to yield the processor is
+// to change threads, as parking is, and to keep it keeps it from whoever waits for the
+// job that has just ended.
+const turns = 4
+
+// linger waits for a submission for so many turns at most, and returns how many are
+// left. The bell spares those who submit a lock that is taken to find nothing.
+func (w *worker) linger(turns int) (left int) {
+	for left = turns; left > 0; {
+		runtime.Gosched()
+		left--
+		if w.p.bell.Load() {
+			break
+		}
+	}
+	return left
+}
 
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
@@ -56,5 +71,5 @@ func (w *worker) expired() bool {
 // leaveLocked: the worker is going to end.
 func (w *worker) leaveLocked() {
 	w.p.leaving++
-	w.hooked(w.p.cfg.OnThreadStop == nil, w.p.cfg.OnThreadStop)
+	w.hookedLocked(w.p.cfg.OnThreadStop == nil, w.p.cfg.OnThreadStop)
 }

@@ -35,25 +35,24 @@ func (j *job[T]) run(w *worker) {
 	if !ok {
 		return
 	}
-	returned := false
-	defer func() {
-		if !returned {
-			v := recover()
-			j.p.failed.Add(1)
-			if v != nil {
-				j.p.panicked.Add(1)
-			}
-			j.Unwound(v)
-		}
-	}()
 	v, err := j.fn(ctx)
-	returned = true
 	if err != nil {
 		j.p.failed.Add(1)
 	} else {
 		w.succeeded.Add(1)
 	}
 	j.Settle(v, err)
+}
+
+func (j *job[T]) unwound(_ *worker, recovered any) {
+	if j.Settled() { // by an OnDone of the result, which is no failure of the job
+		return
+	}
+	j.p.failed.Add(1)
+	if recovered != nil {
+		j.p.panicked.Add(1)
+	}
+	j.Unwound(recovered)
 }
 
 func (j *job[T]) expire() {
@@ -92,6 +91,14 @@ func (c *calls) run(w *worker) {
 	}
 }
 
+// unwound has been told of the functions by call already. A panic is that of the
+// caller's ctx.
+func (c *calls) unwound(w *worker, recovered any) {
+	if recovered != nil {
+		w.callFailed(c.fs[0], recovered)
+	}
+}
+
 func (c *calls) expire() {
 	if c.Expired() != nil {
 		c.refuse(nil)
@@ -110,12 +117,17 @@ func (c *calls) Func() uintptr                { return funcname.PC(c.fs[0]) }
 // the job that costs no allocation. What it is given is the pool's own ctx.
 type plainCall func(context.Context)
 
-func (f plainCall) run(w *worker)   { w.call(w.p.life.Context(), f) }
-func (plainCall) expire()           {}
-func (plainCall) refuse(error) bool { return true }
-func (plainCall) over() bool        { return false }
-func (plainCall) drop()             {}
-func (f plainCall) Func() uintptr   { return funcname.PC(f) }
+func (f plainCall) run(w *worker) {
+	f(w.p.life.Context())
+	w.returned++
+}
+
+func (f plainCall) unwound(w *worker, recovered any) { w.callFailed(f, recovered) }
+func (plainCall) expire()                            {}
+func (plainCall) refuse(error) bool                  { return true }
+func (plainCall) over() bool                         { return false }
+func (plainCall) drop()                              {}
+func (f plainCall) Func() uintptr                    { return funcname.PC(f) }
 
 // call calls f, with nobody to tell how it ended.
 func (w *worker) call(ctx context.Context, f func(context.Context)) {

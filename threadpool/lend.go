@@ -15,25 +15,26 @@ func (h workerHook) BeforePark(awaited any) (resume func(), err error) {
 }
 
 // lend gives the worker's slot, and what it has not begun, to others. It reports
-// false if there is no job that waits: in OnThreadStop there is no slot, and for
-// OnThreadStart one worker after the other would be started, to wait in it too.
+// false if there is nothing to take back: within another wait the slot is lent
+// already. In OnThreadStop there is none, and for OnThreadStart one worker after the
+// other would be started, to wait in it too.
 func (w *worker) lend(awaited any) bool {
-	w.mu.Lock()
-	works := w.current != nil
-	w.mu.Unlock()
-	if !works {
+	if w.hook != nil || !runsIn(w.hand.word.Load()) {
 		return false
 	}
 	p := w.p
 	p.mu.Lock()
-	p.queue.putBack(w.giveBackLocked())
+	w.giveBackLocked()
 	p.hurryLocked(w, awaited)
-	p.releaseLocked(w)
-	p.lent.Add(1)
+	had := w.slot
+	if had {
+		p.releaseLocked(w)
+		p.lent.Add(1)
+	}
 	wake := p.feedLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
-	return true
+	return had
 }
 
 // hurryLocked lets what w waits for go first: the awaited job, and all that w has
@@ -64,6 +65,7 @@ func (w *worker) regain() {
 		return
 	}
 	p.resuming = append(p.resuming, w)
+	p.ringLocked()
 	p.mu.Unlock()
 	<-w.wakeup // a job that ends hands its slot on; see look
 }

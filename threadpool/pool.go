@@ -39,31 +39,33 @@ type Pool struct {
 	life       *eventual.Lifetime
 	errStopped error
 	done       chan struct{} // closed when it has stopped and nothing runs
-	patience   int           // how often a worker looks again before it is idle
+	patience   int           // how many turns a worker that has nothing to do lingers before it is idle
 
 	_ [64]byte // what is above is read all the time
 
-	mu       sync.Mutex // guards what follows; nothing blocks and no job runs under it
-	state    int
-	min, max int
-	queue    queue
-	senders  []*sender // that wait for room, the first in front
-	workers  map[*worker]struct{}
-	sharers  []*worker     // that have taken several jobs at once, and may not have begun all
-	idle     []*worker     // parked, the last to park on top; they hold no slot
-	resuming []*worker     // that wait for a slot to go on with after a wait, the first in front
-	slots    int           // held by workers that run, or look for, a job; never more than max
-	coming   int           // of these, by workers that are to look for a job and have not yet
-	prompt   int           // of these, those that nothing but the scheduler keeps from it
-	leaving  int           // workers that are ending
-	quick    bool          // the last jobs that ended were short
-	rescueAt time.Duration // when to look again for workers that hold jobs up
-	sweepIn  int           // refusals until a full queue is searched for dead jobs again
-	alarm    *time.Timer   // of the slow-job watch; nil unless it is set
-	retired  uint64        // what workers that are gone have succeeded with
+	mu        sync.Mutex // guards what follows; nothing blocks and no job runs under it
+	state     int
+	min, max  int
+	queue     queue
+	senders   []*sender // that wait for room, the first in front
+	workers   map[*worker]struct{}
+	sharers   []*worker     // that have taken several jobs at once, and may not have begun all
+	idle      []*worker     // parked, the last to park on top; they hold no slot
+	resuming  []*worker     // that wait for a slot to go on with after a wait, the first in front
+	slots     int           // held by workers that run, or look for, a job; never more than max
+	coming    int           // of these, by workers that are to look for a job and have not yet
+	prompt    int           // of these, those that nothing but the scheduler keeps from it
+	leaving   int           // workers that are ending
+	quick     bool          // the last jobs that ended were short
+	listening bool          // workers linger, and have not been told by bell of a submission since
+	rescueAt  time.Duration // when to look again for workers that hold jobs up
+	sweepIn   int           // refusals until a full queue is searched for dead jobs again
+	alarm     *time.Timer   // of the slow-job watch; nil unless it is set
+	retired   uint64        // what workers that are gone have succeeded with
 
 	_ [64]byte // what follows is read, or written, by workers that do not hold mu
 
+	bell                atomic.Bool  // see listening; written with mu held
 	lent                atomic.Int64 // workers that gave their slot while they wait; written with mu held
 	failed              atomic.Uint64
 	panicked, slow      atomic.Uint64
@@ -86,7 +88,7 @@ func New(cfg Config) (*Pool, error) {
 	p := &Pool{
 		cfg: cfg, component: name, base: time.Now(),
 		life: eventual.NewLifetime(name), errStopped: stoppedError{name}, done: make(chan struct{}),
-		min: cfg.Min, max: cfg.Max, workers: make(map[*worker]struct{}), patience: looks,
+		min: cfg.Min, max: cfg.Max, workers: make(map[*worker]struct{}), patience: turns,
 	}
 	if cfg.LockOSThread {
 		p.patience = 0
@@ -125,6 +127,7 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 		return p.errStopped
 	}
 	p.min, p.max = minimum, maximum
+	p.ringLocked()
 	var wake []*worker
 	if p.state == running {
 		if p.slots > p.max { // those who take several jobs at once are to stop after this one

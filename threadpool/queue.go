@@ -7,9 +7,12 @@ import (
 
 // task is a job in the queue.
 type task interface {
-	// run runs the job on w, unless it has ended. It does not return if the job ends
-	// its goroutine.
+	// run runs the job on w, unless it has ended. It does not return if the job
+	// panics or ends its goroutine; then unwound is called.
 	run(w *worker)
+	// unwound is called by a deferred function on w, with what recover gave there: nil
+	// for a Goexit.
+	unwound(w *worker, recovered any)
 	// refuse ends a job that was not started; it reports false if it was.
 	refuse(cause error) bool
 	// expire ends a job that was not started and whose ctx has ended. It asks the ctx,

@@ -6,12 +6,23 @@ package threadpool
 // short jobs would otherwise wake a worker for each, to find that it was done.
 func (p *Pool) feedLocked() (wake []*worker) {
 	p.admitLocked()
+	if len(p.resuming) > 0 || p.queue.len() > 0 {
+		p.ringLocked()
+	}
 	for p.freeLocked() > 0 && (len(p.resuming) > 0 || p.wantingLocked()) {
 		if w, _ := p.dispatchLocked(); w != nil {
 			wake = append(wake, w)
 		}
 	}
 	return wake
+}
+
+// ringLocked has workers that linger look: there is something for them.
+func (p *Pool) ringLocked() {
+	if p.listening {
+		p.listening = false
+		p.bell.Store(true)
+	}
 }
 
 // wantingLocked reports whether more jobs wait than workers are coming for, and
@@ -64,7 +75,7 @@ func (p *Pool) spawnLocked() {
 	w := &worker{p: p, slot: true, wakeup: make(chan struct{}, 1)}
 	p.comesLocked(w, p.cfg.OnThreadStart == nil)
 	if p.cfg.OnThreadStart != nil {
-		w.hook, w.began = p.cfg.OnThreadStart, p.clock()
+		w.hookedLocked(false, p.cfg.OnThreadStart)
 	}
 	p.workers[w] = struct{}{}
 	p.slots++

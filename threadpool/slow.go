@@ -18,12 +18,13 @@ func (p *Pool) lookForSlow() {
 	p.alarm = nil
 	now := p.clock()
 	for w := range p.workers {
-		if w.isSlow(now, p.cfg.SlowJob) {
-			if job, ok := w.running(now); ok {
-				slow = append(slow, job)
-			}
-			// What it has not begun is not to wait for it.
-			p.queue.putBack(w.giveBackLocked())
+		if now-time.Duration(w.hand.began.Load()) < p.cfg.SlowJob {
+			continue
+		}
+		if job, ok := w.runningLocked(now); ok && job.hook == nil && !job.reported {
+			w.reported = job.number
+			slow = append(slow, job)
+			w.giveBackLocked() // what it has not begun is not to wait for it
 		}
 	}
 	wake := p.feedLocked()
@@ -34,27 +35,16 @@ func (p *Pool) lookForSlow() {
 	wakeAll(wake)
 	for i, job := range withStacks(slow) {
 		p.slow.Add(1)
-		slow[i].w.keepStack(slow[i].began, job.Stack)
+		p.keepStack(slow[i], job.Stack)
 		p.log().Warn("threadpool: job runs long", "pool", p.cfg.Name, "job", job.Submitted, "for", job.Age, "stack", job.Stack)
 	}
 }
 
-// isSlow reports a job that has run longer than limit, once.
-func (w *worker) isSlow(now, limit time.Duration) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.current == nil || w.reported || now-w.began < limit {
-		return false
-	}
-	w.reported = true
-	return true
-}
-
-// keepStack is for Stats, unless the job that began then has ended.
-func (w *worker) keepStack(began time.Duration, stack string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.reported && w.began == began {
-		w.stack = stack
+// keepStack is for Stats, unless the job has ended.
+func (p *Pool) keepStack(job observed, stack string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now, ok := job.w.runningLocked(0); ok && now.number == job.number {
+		job.w.stack = stack
 	}
 }

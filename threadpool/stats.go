@@ -43,7 +43,7 @@ func (p *Pool) Stats() Stats {
 		Succeeded: p.retired,
 	}
 	for w := range p.workers {
-		s.Succeeded += w.successes()
+		s.Succeeded += w.successesLocked()
 	}
 	s.SlowJobs = p.slowLocked()
 	p.mu.Unlock()
@@ -60,7 +60,7 @@ func (p *Pool) slowLocked() (jobs []eventual.Running) {
 	}
 	now := p.clock()
 	for w := range p.workers {
-		if job, ok := w.running(now); ok && job.reported {
+		if job, ok := w.runningLocked(now); ok && job.reported {
 			jobs = append(jobs, job.Running)
 		}
 	}

@@ -32,10 +32,11 @@ func (p *Pool) Stop(ctx context.Context) error {
 		wake = p.growLocked()
 	}
 	p.state = max(p.state, draining)
+	p.ringLocked()
 	wake = append(wake, p.settleLocked()...)
 	p.mu.Unlock()
 	wakeAll(wake)
-	if h, ok := park.Current(park.ID()).(workerHook); ok {
+	if h, ok := park.Find[workerHook](park.ID()); ok {
 		if h.w.p == p {
 			return nil
 		}
@@ -62,7 +63,7 @@ func (p *Pool) giveUp() error {
 	p.state = stopped
 	left := p.queue.take(p.queue.len(), nil)
 	for w := range p.workers {
-		left = append(left, w.giveBackLocked()...)
+		left = w.hand.takeLocked(batch, left)
 	}
 	senders := p.senders
 	p.senders = nil
@@ -91,13 +92,14 @@ func (p *Pool) giveUp() error {
 	return &eventual.StopError{Component: p.component, Running: withStacks(running)}
 }
 
-// observed is a job that runs, and the goroutine it runs on.
+// observed is a job that runs, or the hook of a thread.
 type observed struct {
 	eventual.Running
-	id       int64
-	w        *worker
-	began    time.Duration
-	reported bool // as slow
+	goroutine int64
+	w         *worker
+	hook      any
+	number    uint64 // of the job among those of its worker
+	reported  bool   // as slow
 }
 
 // withStacks stops the world for each, so it is for reports, and under no lock.
@@ -105,7 +107,7 @@ func withStacks(jobs []observed) []eventual.Running {
 	out := make([]eventual.Running, len(jobs))
 	for i, job := range jobs {
 		out[i] = job.Running
-		out[i].Stack = goroutine.Stack(job.id)
+		out[i].Stack = goroutine.Stack(job.goroutine)
 	}
 	return out
 }
@@ -115,7 +117,7 @@ func withStacks(jobs []observed) []eventual.Running {
 func (p *Pool) runningLocked() (jobs []observed) {
 	now := p.clock()
 	for w := range p.workers {
-		if job, ok := w.running(now); ok {
+		if job, ok := w.runningLocked(now); ok {
 			jobs = append(jobs, job)
 		}
 	}
@@ -123,18 +125,20 @@ func (p *Pool) runningLocked() (jobs []observed) {
 	return jobs
 }
 
-// running describes the worker's job, or the hook of its thread.
-func (w *worker) running(now time.Duration) (observed, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	r := eventual.Running{Name: "job", Age: now - w.began, Stack: w.stack}
-	switch {
-	case w.current != nil:
-		r.Submitted = funcname.Describe(w.current.Func())
-	case w.hook != nil:
-		r.Name, r.Submitted = "thread hook", funcname.Describe(funcname.PC(w.hook))
-	default:
-		return observed{}, false
+// runningLocked describes the worker's job, or the hook of its thread.
+func (w *worker) runningLocked(now time.Duration) (job observed, ok bool) {
+	job = observed{Running: eventual.Running{Name: "job"}, goroutine: w.id, w: w, hook: w.hook}
+	if w.hook != nil {
+		job.Name, job.Submitted, ok = "thread hook", funcname.Describe(funcname.PC(w.hook)), true
+	} else {
+		w.hand.watchLocked(func(t task, place int) {
+			job.Submitted, ok = funcname.Describe(t.Func()), true
+			job.number = w.hands*(batch+1) + uint64(place) + 1
+			if job.reported = job.number == w.reported; job.reported {
+				job.Stack = w.stack
+			}
+		})
 	}
-	return observed{r, w.id, w, w.began, w.reported}, true
+	job.Age = now - time.Duration(w.hand.began.Load())
+	return job, ok
 }

@@ -109,6 +109,8 @@ func (p *Pool) enqueueLocked(t task) (wake *worker) {
 	p.pushLocked(entry{task: t, by: park.ID()})
 	if p.prompt == 0 {
 		wake, _ = p.dispatchLocked()
+	} else {
+		p.ringLocked()
 	}
 	return wake
 }

@@ -5,18 +5,12 @@ import (
 	"time"
 )
 
-// batch is how many jobs a worker takes at once when many wait: enough to make
-// the pool's lock cheap, few enough that one slow job does not hold many up. What
-// it has not begun is given back when it waits or its job takes long, and taken by
-// those who find nothing else.
-const batch = 8
-
 // What a worker finds when it looks for something to do.
 type finding int
 
 const (
-	jobs  finding = iota // in mine
-	again                // nothing yet: it keeps its slot and is to look again
+	jobs  finding = iota // e, and what is in its hand
+	again                // nothing yet: it keeps its slot and is to look again, when the bell rings
 	idle                 // nothing: it is among the idle
 	over                 // it is to end
 )
@@ -36,6 +30,8 @@ func (w *worker) look(linger bool) (e entry, found finding, expires bool, wake [
 		}
 		if linger && !wanted && p.state == running {
 			p.comesLocked(w, true)
+			p.bell.Store(false)
+			p.listening = true
 			return e, again, false, nil
 		}
 		p.releaseLocked(w)
@@ -58,30 +54,44 @@ func (w *worker) takeLocked(nothing bool) (e entry) {
 	p.rescueLocked(w.now)
 	p.admitLocked()
 	w.since = p.queue.pushed
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.dropLocked()
-	n := 1
-	if share := p.queue.len() / (p.slots + 1); w.quick && share > 1 {
-		n = min(share, batch)
+	w.overLocked()
+	into := w.hand.place[:0]
+	switch {
+	case nothing:
+	case p.queue.len() > 0:
+		n := 1
+		if w.quick {
+			n = min(max(p.queue.len()/(p.slots+1), 1), batch)
+		}
+		into = p.queue.take(n, into)
+	default:
+		into = w.stealLocked(into)
 	}
-	if w.left = 0; nothing || p.queue.len()+len(p.sharers) == 0 {
-		w.shareLocked(false)
+	w.shareLocked(len(into) > 1)
+	if len(into) == 0 {
 		return entry{}
 	}
-	w.mine = p.queue.take(n, w.room[:0])
-	w.shareLocked(n > 1)
-	for i := 0; i < len(p.sharers) && len(w.mine) == 0; i++ {
-		w.mine = p.sharers[i].steal(w.mine)
-	}
-	if len(w.mine) == 0 {
-		return entry{}
-	}
-	w.left = len(w.mine) - 1
-	return w.beginLocked()
+	w.hands++
+	w.hand.began.Store(int64(w.now))
+	return w.hand.startLocked(len(into))
 }
 
-// shareLocked notes whether others may take what w has. p.mu is held, too.
+// stealLocked takes what the first other worker that has some has not begun: one, or
+// half of them if they are short.
+func (w *worker) stealLocked(into []entry) []entry {
+	for _, other := range w.p.sharers {
+		n := 1
+		if w.quick {
+			n = max(other.hand.spareLocked()/2, 1)
+		}
+		if into = other.hand.takeLocked(n, into); len(into) > 0 {
+			break
+		}
+	}
+	return into
+}
+
+// shareLocked notes whether others may take what w has.
 func (w *worker) shareLocked(shares bool) {
 	if shares == w.shares {
 		return
@@ -96,13 +106,10 @@ func (w *worker) shareLocked(shares bool) {
 	p.sharers = slices.Delete(p.sharers, i, i+1)
 }
 
-// sparesLocked is how many jobs workers have taken and not begun, and others could
-// take from them.
+// sparesLocked is how many jobs workers have taken and not begun.
 func (p *Pool) sparesLocked() (n int) {
 	for _, w := range p.sharers {
-		w.mu.Lock()
-		n += w.spare()
-		w.mu.Unlock()
+		n += w.hand.spareLocked()
 	}
 	return n
 }
@@ -113,19 +120,13 @@ const heldUp = time.Millisecond
 
 // rescueLocked puts what waits behind long jobs back to the front of the queue.
 func (p *Pool) rescueLocked(now time.Duration) {
-	if len(p.sharers) == 0 {
-		return
-	}
-	if now < p.rescueAt {
+	if len(p.sharers) == 0 || now < p.rescueAt {
 		return
 	}
 	p.rescueAt = now + heldUp
 	for _, w := range slices.Clone(p.sharers) {
-		w.mu.Lock()
-		late := w.spare() > 0 && now-w.began >= heldUp
-		w.mu.Unlock()
-		if late {
-			p.queue.putBack(w.giveBackLocked())
+		if now-time.Duration(w.hand.began.Load()) >= heldUp {
+			w.giveBackLocked()
 		}
 	}
 }
@@ -134,29 +135,14 @@ func (p *Pool) rescueLocked(now time.Duration) {
 // the queue.
 func (p *Pool) recallLocked() {
 	for _, w := range slices.Clone(p.sharers) {
-		p.queue.putBack(w.giveBackLocked())
+		w.giveBackLocked()
 	}
 }
 
-// giveBackLocked returns what the worker has not begun, for others.
-func (w *worker) giveBackLocked() []entry {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	es := slices.Clone(w.mine)
-	clear(w.mine)
-	w.mine = nil
-	w.shareLocked(false)
-	return es
-}
-
-// steal moves the last of what w has not begun, if there is any, to into.
-func (w *worker) steal(into []entry) []entry {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if last := w.spare() - 1; last >= 0 {
-		into = append(into, w.mine[last])
-		w.mine[last] = entry{}
-		w.mine = w.mine[:last]
+// giveBackLocked puts what the worker has not begun back to the front of the queue.
+func (w *worker) giveBackLocked() {
+	if w.shares {
+		w.p.queue.putBack(w.hand.takeLocked(batch, nil))
+		w.shareLocked(false)
 	}
-	return into
 }

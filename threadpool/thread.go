@@ -15,7 +15,7 @@ func (p *Pool) startThread(w *worker) error {
 	if err := contained(p.cfg.OnThreadStart); err != nil {
 		return err
 	}
-	w.hooked(true, nil)
+	p.hooked(w, true, nil)
 	return nil
 }
 
@@ -23,10 +23,16 @@ func (p *Pool) stopThread(w *worker) {
 	if p.cfg.OnThreadStop == nil {
 		return
 	}
-	w.hooked(false, p.cfg.OnThreadStop)
+	p.hooked(w, false, p.cfg.OnThreadStop)
 	if err := contained(func() error { p.cfg.OnThreadStop(); return nil }); err != nil {
 		p.log().Error("threadpool: OnThreadStop failed", "pool", p.cfg.Name, "error", err)
 	}
+}
+
+func (p *Pool) hooked(w *worker, none bool, hook any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w.hookedLocked(none, hook)
 }
 
 // contained calls f; a panic is its error. It does not return if f calls Goexit.
@@ -45,7 +51,7 @@ func (p *Pool) workerFailed(w *worker, err error) {
 	err = p.errorf("OnThreadStart: %w", err)
 	p.log().Error("threadpool: worker could not start", "pool", p.cfg.Name, "error", err)
 	p.mu.Lock()
-	p.queue.putBack(w.giveBackLocked()) // of a goroutine that ended before this one
+	w.giveBackLocked() // of a goroutine that ended before this one
 	p.releaseLocked(w)
 	p.retireLocked(w)
 	var left []entry

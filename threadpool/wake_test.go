@@ -90,20 +90,21 @@ func TestPool_T09_WorkerKeepsNothingOfWhatItGaveAway(t *testing.T) {
 	if e := w.takeLocked(false); e.task == nil || p.sparesLocked() != batch-1 || p.waitingLocked() != 2*batch-1 {
 		t.Errorf("it has begun %v and holds %d of %d that wait", e, p.sparesLocked(), p.waitingLocked())
 	}
-	stolen, back := w.steal(nil), w.giveBackLocked()
-	if len(stolen) != 1 || len(back) != batch-2 || p.sparesLocked() != 0 {
-		t.Errorf("%d stolen, %d given back", len(stolen), len(back))
+	stolen := w.hand.takeLocked(1, nil)
+	w.giveBackLocked()
+	if len(stolen) != 1 || p.sparesLocked() != 0 || p.queue.len() != 2*batch-2 {
+		t.Errorf("%d stolen, %d wait in the queue", len(stolen), p.queue.len())
 	}
 	w.takeLocked(true) // ends the one that it had begun
-	for i, e := range w.room {
+	for i, e := range w.hand.place {
 		if e.task != nil {
 			t.Errorf("place %d is not empty", i)
 		}
 	}
-	if w.current != nil || len(p.sharers) != 0 {
+	if runsIn(w.hand.word.Load()) || len(p.sharers) != 0 {
 		t.Error("it has not ended its job")
 	}
-	p.queue.putBack(append(back, stolen...))
+	p.queue.putBack(stolen)
 	p.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

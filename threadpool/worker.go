@@ -2,7 +2,6 @@ package threadpool
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,32 +21,28 @@ type worker struct {
 	wakeup chan struct{} // one slot; made by the worker's goroutine's creator
 	timer  *time.Timer   // of the idle timeout; owned by the worker
 
-	// Guarded by p.mu.
-	slot   bool   // it holds a slot
-	coming bool   // it is to look for a job with it and has not yet
-	prompt bool   // and nothing but the scheduler keeps it from that
-	idle   bool   // it is on p.idle
-	since  uint64 // p.queue.pushed when it took its jobs
+	// Guarded by p.mu. The worker may read id and hook, which nobody else writes.
+	id       int64  // of its goroutine
+	slot     bool   // it holds a slot
+	coming   bool   // it is to look for a job with it and has not yet
+	prompt   bool   // and nothing but the scheduler keeps it from that
+	idle     bool   // it is on p.idle
+	shares   bool   // it took several jobs at once, and is among p.sharers
+	hook     any    // OnThreadStart or OnThreadStop, if that is what runs
+	since    uint64 // p.queue.pushed when it took its jobs
+	hands    uint64 // how often it took some
+	reported uint64 // the last job that was reported as slow; see runningLocked
+	stack    string // of that job then
+	calls    uint64 // that returned, up to the jobs in its hand
 
 	// Owned by the worker's goroutine.
 	now      time.Duration // the clock, when it was last read
+	stale    bool          // it has not been read since the last job began
 	quick    bool          // its last jobs were short
-	returned uint64        // calls, since the last job was dropped
-	left     int           // jobs that it has taken and, if nobody else has taken them, not begun
+	returned uint64        // calls, of the job that runs
 
 	succeeded atomic.Uint64 // jobs with a result; of this worker, so that workers do not write to one place
-
-	mu       sync.Mutex // guards what follows; nothing happens under it
-	id       int64      // of its goroutine, which may read it
-	hook     any        // OnThreadStart or OnThreadStop, if that is what runs
-	mine     []entry    // taken and not begun; in room
-	room     [batch]entry
-	shares   bool // it took several at once, and is among p.sharers; written with p.mu held, too
-	current  task // that runs; nil between jobs
-	began    time.Duration
-	reported bool   // current, as slow
-	stack    string // of current when it was reported
-	calls    uint64 // that returned, up to the last job that was dropped
+	hand      hand
 }
 
 func (w *worker) wake() { w.wakeup <- struct{}{} }
@@ -60,9 +55,9 @@ func (w *worker) main() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 	}
 	id := park.Enter(workerHook{w})
-	w.mu.Lock()
+	p.mu.Lock()
 	w.id = id
-	w.mu.Unlock()
+	p.mu.Unlock()
 	failure := eventual.ErrGoexit // of OnThreadStart, unless it returns
 	returned := false
 	defer func() { // runs even if OnThreadStop calls Goexit
@@ -73,7 +68,7 @@ func (w *worker) main() {
 		case returned:
 			p.gone(w)
 		default:
-			w.hooked(p.cfg.OnThreadStart == nil, p.cfg.OnThreadStart)
+			w.restart()
 			go w.main() // ends as this one would have
 		}
 	}()
@@ -82,80 +77,107 @@ func (w *worker) main() {
 	}
 	defer p.stopThread(w)
 	w.now = p.clock()
-	w.runBatch(w.advance()) // what a goroutine that ended has left
+	w.runHand(w.advance()) // what a goroutine that ended has left
 	for {
 		e, ok := w.next()
 		if !ok {
 			break
 		}
-		w.runBatch(e)
+		w.runHand(e)
 	}
 	returned = true
 }
 
-// hooked notes that hook runs instead of a job, unless there is none.
-func (w *worker) hooked(none bool, hook any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.dropLocked()
+// restart ends the job that has ended the worker's goroutine.
+func (w *worker) restart() {
+	p := w.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w.overLocked()
+	w.hookedLocked(p.cfg.OnThreadStart == nil, p.cfg.OnThreadStart)
+}
+
+// hookedLocked notes that hook runs instead of a job, unless there is none.
+func (w *worker) hookedLocked(none bool, hook any) {
 	w.hook = nil
 	if !none {
-		w.hook, w.began = hook, w.p.clock()
+		w.hook = hook
+		w.hand.began.Store(int64(w.p.clock()))
 	}
 }
 
-// runBatch runs e, which has begun, and what the worker has taken along with it.
-// Reading the clock costs more than a short job, so one that was taken along, because
-// the last ones were short, is taken to begin with the first, unless it is timed or
-// slow ones are watched.
-func (w *worker) runBatch(e entry) {
-	p, begun, n := w.p, w.now, 0
-	stale := true // w.now is of some time ago
-	for ; e.task != nil; e = w.advance() {
-		n++
-		if e.at != 0 {
-			if stale {
-				w.restart()
-			}
-			p.waitTimes.Record(w.now - e.at)
-		}
-		e.task.run(w)
-		if stale = e.at == 0 && p.cfg.SlowJob == 0; !stale {
-			w.ended(e)
-		}
-		if p.lent.Load() > 0 {
-			w.makeWay()
+// runHand runs e, which has begun, and what the worker has taken along with it.
+func (w *worker) runHand(e entry) {
+	begun, n := w.now, 0
+	for e.task != nil {
+		if e = w.run(e, &n); e.task != nil { // it panicked
+			e = w.follow(e)
 		}
 	}
-	if stale {
-		w.now = p.clock()
+	if w.stale {
+		w.now, w.stale = w.p.clock(), false
 	}
 	w.quick = (w.now-begun)*batch < heldUp*time.Duration(n)
 }
 
-// restart reads the clock for the job that is about to run.
-func (w *worker) restart() {
-	w.now = w.p.clock()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.began = w.now
+// run is runHand until a job panics, which it returns. There is one deferred function
+// for all of them, instead of one for each. n counts those that have begun.
+func (w *worker) run(e entry, n *int) (panicked entry) {
+	returned := false
+	defer func() {
+		if !returned {
+			panicked = e
+			e.task.unwound(w, recover())
+		}
+	}()
+	for e.task != nil {
+		*n++
+		if e.at != 0 {
+			w.waited(e)
+		}
+		e.task.run(w)
+		e = w.follow(e)
+	}
+	returned = true
+	return entry{}
+}
+
+// follow is what comes after e, which has run: the next job, if the worker has one.
+// Reading the clock costs more than a short job, so one that was taken along, because
+// the last ones were short, is taken to begin with the first, unless it is timed or
+// slow ones are watched.
+func (w *worker) follow(e entry) entry {
+	p := w.p
+	if w.stale = e.at == 0 && p.cfg.SlowJob == 0; !w.stale {
+		w.ended(e)
+	}
+	if p.lent.Load() > 0 {
+		w.makeWay()
+	}
+	return w.advance()
+}
+
+// waited reads the clock for a timed job that is about to run.
+func (w *worker) waited(e entry) {
+	if w.stale {
+		w.readClock()
+	}
+	w.p.waitTimes.Record(w.now - e.at)
 }
 
 // ended reads the clock for the job that has just run.
 func (w *worker) ended(e entry) {
 	began := w.now
-	w.now = w.p.clock()
+	w.readClock()
 	if e.at != 0 {
 		w.p.runTimes.Record(w.now - began)
 	}
 }
 
-// spare is how many others could take from it; w.mu is held.
-func (w *worker) spare() int {
-	if !w.shares {
-		return 0
-	}
-	return len(w.mine)
+// readClock is for between two jobs.
+func (w *worker) readClock() {
+	w.now = w.p.clock()
+	w.hand.began.Store(int64(w.now))
 }
 
 // makeWay lets a worker that waited for the job that has just ended have the slot
@@ -164,52 +186,51 @@ func (w *worker) spare() int {
 func (w *worker) makeWay() {
 	p := w.p
 	p.mu.Lock()
-	p.queue.putBack(w.giveBackLocked())
+	w.giveBackLocked()
+	w.overLocked()
 	p.mu.Unlock()
-	w.mu.Lock()
-	w.dropLocked()
-	w.mu.Unlock()
 	runtime.Gosched() // it is runnable by now
 }
 
 // advance ends the job that ran and begins the next of the worker's own, if there
-// is one. If there cannot be, look does that along with what else it does.
-func (w *worker) advance() (e entry) {
-	if w.left == 0 {
-		return entry{}
+// is one. If there is none, look does that along with what else it does.
+func (w *worker) advance() entry {
+	for {
+		ended, e, watched := w.hand.next(w.returned)
+		if e.task != nil {
+			w.returned = 0
+			if ended.task != nil {
+				ended.task.drop()
+			}
+		}
+		if !watched {
+			return e
+		}
+		w.letWatch()
 	}
-	w.left--
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.dropLocked()
-	if len(w.mine) == 0 {
-		return entry{}
-	}
-	return w.beginLocked()
 }
 
-// beginLocked takes the first of mine, and begins it.
-func (w *worker) beginLocked() (e entry) {
-	e, w.mine[0] = w.mine[0], entry{}
-	w.mine = w.mine[1:]
-	w.current, w.began = e.task, w.now
-	return e
+// letWatch waits until nobody looks at the job that ran.
+func (w *worker) letWatch() {
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
 }
 
-// dropLocked ends the job that ran.
-func (w *worker) dropLocked() {
-	w.calls += w.returned
+// overLocked ends the job that ran.
+func (w *worker) overLocked() {
+	ended, returned := w.hand.overLocked()
+	w.calls += returned + w.returned
 	w.returned = 0
-	if w.current != nil {
-		w.current.drop()
-		w.current, w.reported, w.stack = nil, false, ""
+	if ended.task != nil {
+		ended.task.drop()
 	}
+	w.stack = ""
 }
 
 // next finds something to do; it reports false when the worker is to end.
 func (w *worker) next() (e entry, ok bool) {
-	for left := w.p.patience; ; left-- {
-		e, found, expires, wake := w.look(left > 0)
+	for patience := w.p.patience; ; {
+		e, found, expires, wake := w.look(patience > 0)
 		wakeAll(wake)
 		switch found {
 		case jobs:
@@ -217,7 +238,7 @@ func (w *worker) next() (e entry, ok bool) {
 		case over:
 			return entry{}, false
 		case again:
-			runtime.Gosched()
+			patience = w.linger(patience)
 			if w.p.cfg.SlowJob > 0 { // a job is not slow because its worker lingered
 				w.now = w.p.clock()
 			}
@@ -225,7 +246,7 @@ func (w *worker) next() (e entry, ok bool) {
 			if !w.sleep(expires) && w.expired() {
 				return entry{}, false
 			}
-			left = w.p.patience + 1
+			patience = w.p.patience
 			w.now = w.p.clock()
 		}
 	}
@@ -244,15 +265,11 @@ func (p *Pool) gone(w *worker) {
 // retireLocked forgets w and keeps what it has counted.
 func (p *Pool) retireLocked(w *worker) {
 	delete(p.workers, w)
-	p.retired += w.successes()
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	p.retired += w.successesLocked()
 	w.shareLocked(false)
 }
 
-// successes is how many of its jobs returned without an error.
-func (w *worker) successes() uint64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.succeeded.Load() + w.calls
+// successesLocked is how many of its jobs returned without an error.
+func (w *worker) successesLocked() uint64 {
+	return w.succeeded.Load() + w.calls + returnedOf(w.hand.word.Load())
 }

@@ -34,8 +34,9 @@ type shard struct {
 
 var table [shards]shard
 
-// Enter makes h the hook of the calling goroutine until Leave is called with
-// the identity that Enter returns.
+// Enter makes h a hook of the calling goroutine until Leave is called with the
+// identity that Enter returns. One that it has already is the outer one from now on:
+// a wait is up to both.
 func Enter(h Hook) (id int64) {
 	id = ID()
 	s := &table[uint64(id)%shards]
@@ -43,7 +44,9 @@ func Enter(h Hook) (id int64) {
 	if s.hook == nil {
 		s.hook = make(map[int64]Hook)
 	}
-	if _, again := s.hook[id]; !again {
+	if outer, again := s.hook[id]; again {
+		h = nested{h, outer}
+	} else {
 		s.live.Add(1)
 	}
 	s.hook[id] = h
@@ -51,18 +54,24 @@ func Enter(h Hook) (id int64) {
 	return id
 }
 
-// Leave removes the hook of the goroutine id. Any goroutine may call it.
+// Leave removes the innermost hook of the goroutine id, if there is one. Any
+// goroutine may call it.
 func Leave(id int64) {
 	s := &table[uint64(id)%shards]
 	s.mu.Lock()
-	if _, ok := s.hook[id]; ok {
+	defer s.mu.Unlock()
+	switch h := s.hook[id].(type) {
+	case nil:
+	case nested:
+		s.hook[id] = h.outer
+	default:
 		delete(s.hook, id)
 		s.live.Add(-1)
 	}
-	s.mu.Unlock()
 }
 
-// Current returns the hook of the goroutine id, or nil.
+// Current returns the hook of the goroutine id, or nil. Where several are nested it
+// is one that asks them all; [Find] knows them by their types.
 func Current(id int64) Hook {
 	s := &table[uint64(id)%shards]
 	if s.live.Load() == 0 {
@@ -72,6 +81,48 @@ func Current(id int64) Hook {
 	h := s.hook[id]
 	s.mu.RUnlock()
 	return h
+}
+
+// Find returns the innermost hook of the goroutine id that is an H.
+func Find[H Hook](id int64) (h H, ok bool) {
+	for hook := Current(id); hook != nil; {
+		n, more := hook.(nested)
+		if !more {
+			h, ok = hook.(H)
+			return h, ok
+		}
+		if h, ok = n.inner.(H); ok {
+			return h, true
+		}
+		hook = n.outer
+	}
+	return h, false
+}
+
+// nested is a hook within another.
+type nested struct{ inner, outer Hook }
+
+// BeforePark has the outer hook asked once the inner one allows the wait; the other
+// way round they are told of its end.
+func (n nested) BeforePark(awaited any) (resume func(), err error) {
+	inner, err := n.inner.BeforePark(awaited)
+	if err != nil {
+		return nil, err
+	}
+	outer, err := n.outer.BeforePark(awaited)
+	switch {
+	case inner == nil:
+		return outer, err
+	case err != nil:
+		inner()
+		return nil, err
+	case outer == nil:
+		return inner, nil
+	}
+	return func() {
+		defer inner()
+		outer()
+	}, nil
 }
 
 // Before asks the hook of goroutine id, which must be the calling one, for

@@ -2,6 +2,7 @@ package park
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -37,17 +38,60 @@ func TestHookIsThatOfTheGoroutine(t *testing.T) {
 		}
 	})
 	wg.Wait()
-	again := &hook{}
-	Enter(again)
-	if Current(id) != again {
-		t.Error("the newer hook is not in force")
-	}
 	Leave(id)
 	Leave(id)
 	if Current(id) != nil {
 		t.Error("the hook is still there")
 	}
 }
+
+// A hook within another hides nothing: both are asked, and Leave takes out one.
+func TestHooksNest(t *testing.T) {
+	var told []string
+	refused := errors.New("refused")
+	outer := &hook{resume: func() { told = append(told, "outer") }}
+	inner := &other{hook{resume: func() { told = append(told, "inner") }}}
+	id := Enter(outer)
+	Enter(inner)
+	if h, ok := Find[*hook](id); !ok || h != outer {
+		t.Error("the outer hook is not found")
+	}
+	if h, ok := Find[*other](id); !ok || h != inner {
+		t.Error("the inner hook is not found")
+	}
+	if resume, err := Before(id, nil); err != nil || resume == nil {
+		t.Errorf("%v", err)
+	} else {
+		resume()
+	}
+	if !slices.Equal(told, []string{"outer", "inner"}) {
+		t.Errorf("told of the end: %v", told)
+	}
+	for _, h := range []*hook{outer, &inner.hook} {
+		h.err, told = refused, nil
+		if resume, err := Before(id, nil); !errors.Is(err, refused) || resume != nil {
+			t.Errorf("%v", err)
+		}
+		if h == outer && !slices.Equal(told, []string{"inner"}) {
+			t.Errorf("of a refused wait: %v", told)
+		}
+		h.err = nil
+	}
+	Leave(id)
+	if Current(id) != outer {
+		t.Error("the outer hook is gone with the inner one")
+	}
+	if _, ok := Find[*other](id); ok {
+		t.Error("the inner hook is still there")
+	}
+	Leave(id)
+	if _, ok := Find[*hook](id); ok || Current(id) != nil {
+		t.Error("a hook is left")
+	}
+}
+
+// other is a hook of another type.
+type other struct{ hook }
 
 func TestManyGoroutines(t *testing.T) {
 	var wg sync.WaitGroup
