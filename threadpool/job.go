@@ -14,27 +14,26 @@ type job[T any] struct {
 	fn func(context.Context) (T, error) // dropped when it has run: the result may be kept
 }
 
-// newJob makes a job with its ctx in one allocation, where that keeps nothing of
-// the caller's alive.
-func newJob[T any](ctx context.Context, p *Pool, fn func(context.Context) (T, error)) *job[T] {
+// newJob makes a job: what a worker is to do, and what its submitter gets.
+func newJob[T any](ctx context.Context, p *Pool, fn func(context.Context) (T, error)) (task, *eventual.Result[T]) {
 	if eventual.Plain(ctx) {
-		j := &struct {
-			job[T]
-			room eventual.Room
-		}{job: job[T]{p: p, fn: fn}}
-		j.InitIn(&j.room, nil, p.life, &j.job)
-		return &j.job
+		j := &plainJob[T]{job: job[T]{p: p, fn: fn}}
+		j.InitIn(&j.room, nil, p.life, j)
+		return j, j.Result()
 	}
 	j := &job[T]{p: p, fn: fn}
 	j.Init(ctx, j)
-	return j
+	return j, j.Result()
 }
 
 func (j *job[T]) run(w *worker) {
-	ctx, ok := j.Begin()
-	if !ok {
-		return
+	if ctx, ok := j.Begin(); ok {
+		j.do(ctx, w)
 	}
+}
+
+// do leaves a panic to unwound.
+func (j *job[T]) do(ctx context.Context, w *worker) {
 	v, err := j.fn(ctx)
 	if err != nil {
 		j.p.failed.Add(1)
@@ -67,6 +66,19 @@ func (j *job[T]) pool() *Pool                  { return j.p }
 func (j *job[T]) refuse(cause error) bool      { return j.Refuse(cause) }
 func (j *job[T]) Lifetime() *eventual.Lifetime { return j.p.life }
 func (j *job[T]) Func() uintptr                { return funcname.PC(j.fn) }
+
+// plainJob is a job with its ctx in the same allocation, where that keeps nothing of
+// the caller's alive.
+type plainJob[T any] struct {
+	job[T]
+	room eventual.Room
+}
+
+func (j *plainJob[T]) run(w *worker) {
+	if ctx, ok := j.BeginIn(&j.room); ok {
+		j.do(ctx, w)
+	}
+}
 
 // calls are functions without a result.
 type calls struct {

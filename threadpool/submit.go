@@ -19,11 +19,11 @@ func DeferToThread[T any](ctx context.Context, p *Pool, fn func(context.Context)
 	if err := p.check("DeferToThread", ctx == nil, fn == nil); err != nil {
 		return eventual.Failed[T](err)
 	}
-	j := newJob(ctx, p, fn)
+	j, res := newJob(ctx, p, fn)
 	if err := p.submit(ctx, j); err != nil {
 		j.refuse(err)
 	}
-	return j.Result()
+	return res
 }
 
 // CallInThread has f called by a worker of p. It returns an error if f is not
@@ -65,9 +65,8 @@ func CallInThreadWithCallback[T any](ctx context.Context, p *Pool, onResult func
 	if err := p.check("CallInThreadWithCallback", ctx == nil, fn == nil || onResult == nil); err != nil {
 		return err
 	}
-	j := newJob(ctx, p, fn)
+	j, res := newJob(ctx, p, fn)
 	// The callback runs where the result is settled: on the worker that ran fn.
-	res := j.Result()
 	res.OnDone(func() {
 		o, _ := res.Peek()
 		onResult(o.Value, o.Err)
