@@ -11,6 +11,9 @@ import (
 )
 
 func (c Config) checkPlatform() error {
+	if err := c.checkSignal(); err != nil {
+		return err
+	}
 	if l := c.Limits; l.Cgroup != "" {
 		if err := unix.Access(filepath.Join(l.Cgroup, "cgroup.procs"), unix.W_OK); err != nil {
 			return fmt.Errorf("Config.Limits.Cgroup: %s: cgroup.procs cannot be written: %w", l.Cgroup, err)
