@@ -69,7 +69,7 @@ func (r Reason) String() string {
 // WorkerExitError is the error of a job whose worker ended before the job did.
 type WorkerExitError struct {
 	PID    int
-	Code   int       // the exit code; -1 if a signal ended it
+	Code   int       // the exit code; -1 if a signal ended it, or if another part of the program has waited for it, as for any child
 	Signal os.Signal // that ended it; nil if it exited
 	Stderr string    // the last that it wrote to standard error
 	Reason Reason
