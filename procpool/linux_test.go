@@ -141,8 +141,8 @@ func TestProcpool_P04_CPU(t *testing.T) {
 	}
 }
 
-// A control group in which the kernel kills is made of two files here, because a
-// real one needs rights that tests do not have.
+// A control group in which the kernel kills is made of two files here; for a real
+// one, see TestProcpool_P04_OutOfMemoryInAControlGroup, tests seldom have the rights.
 func TestProcpool_P04_Cgroup(t *testing.T) {
 	dir := t.TempDir()
 	procs, events := filepath.Join(dir, "cgroup.procs"), filepath.Join(dir, "memory.events")
