@@ -79,16 +79,29 @@ func (l *launch) startIn(job windows.Handle, transport [2]*os.File, files []*os.
 	if err != nil {
 		return nil, err
 	}
-	var assigned error
-	if err := p.WithHandle(func(h uintptr) { assigned = windows.AssignProcessToJobObject(job, windows.Handle(h)) }); err != nil {
-		assigned = err
-	}
-	if assigned != nil {
+	if err := assign(job, p); err != nil {
 		_ = p.Kill()
 		_, _ = p.Wait()
-		return nil, os.NewSyscallError("AssignProcessToJobObject", assigned)
+		return nil, err
 	}
 	return &jobProcess{p: p, job: job}, nil
+}
+
+// assign puts p into job. One that has ended already, which is refused, need not be.
+func assign(job windows.Handle, p *os.Process) error {
+	var refused error
+	err := p.WithHandle(func(h uintptr) {
+		if refused = windows.AssignProcessToJobObject(job, windows.Handle(h)); refused == nil {
+			return
+		}
+		if event, err := windows.WaitForSingleObject(windows.Handle(h), 0); err == nil && event == windows.WAIT_OBJECT_0 {
+			refused = nil
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return os.NewSyscallError("AssignProcessToJobObject", refused)
 }
 
 // newJob makes a job object, which holds a worker and all that it starts. They end
