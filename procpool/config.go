@@ -211,23 +211,6 @@ func (l Limits) check() error {
 	return nil
 }
 
-// setting is a field of Config that not every system can do something with.
-type setting struct {
-	field string
-	value any
-	set   bool
-}
-
-// firstSet is the error of the first of them that is set; nil if none is.
-func firstSet(system string, all ...setting) error {
-	for _, s := range all {
-		if s.set {
-			return fmt.Errorf("%s%s is %v, which cannot be had on %s", "Config.", s.field, s.value, system)
-		}
-	}
-	return nil
-}
-
 func checkSizes(minimum, maximum int) error {
 	switch {
 	case minimum < 0:

@@ -68,7 +68,7 @@ func (p *Pool) applyLimits(pid int) error {
 	}
 	if l.Cgroup != "" {
 		if err := os.WriteFile(filepath.Join(l.Cgroup, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
-			return fmt.Errorf("Cgroup %s: %w", l.Cgroup, err)
+			return fmt.Errorf("cgroup %s: %w", l.Cgroup, err)
 		}
 	}
 	return p.applyNice(pid)

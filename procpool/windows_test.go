@@ -373,6 +373,30 @@ func TestProcpool_P02_Refused(t *testing.T) {
 	}
 }
 
+// A program that forgot ServeIfWorker does not start itself without end.
+func TestProcpool_P12_Forgotten(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "PROCPOOL_TEST_FORGOTTEN=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "has not called procpool.ServeIfWorker") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestProcpool_P12_Command(t *testing.T) {
+	p := newPool(t, procpool.Config{Max: 1, Command: []string{os.Args[0], "an argument", `"quoted\`}})
+	s, err := procpool.DeferToProcess(bg, p, environ, struct{}{}).Wait(soon)
+	if err != nil || !slices.Equal(s.Args, []string{os.Args[0], "an argument", `"quoted\`}) {
+		t.Errorf("%q, %v", s.Args, err)
+	}
+	// One that does not serve.
+	p = newPool(t, procpool.Config{Max: 1, Command: []string{os.Args[0]}, Env: []string{"PROCPOOL_TEST_FORGOTTEN=1"}})
+	_, err = procpool.DeferToProcess(bg, p, square, 1).Wait(soon)
+	if !errors.Is(err, procpool.ErrWorkersFailing) || !strings.Contains(err.Error(), "has not called procpool.ServeIfWorker") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestProcpool_P04_AddressSpace(t *testing.T) {
 	if underWine() {
 		t.Skip("Wine does not enforce the limits of a job object")
