@@ -62,7 +62,7 @@ func (l *launch) start() (child, error) {
 type osProcess struct {
 	// Immutable.
 	p   *os.Process
-	num int // its pid, which p forgets
+	num int // its pid, which p forgets when it is released
 
 	mu   sync.Mutex // guards gone; held for a signal or for setting limits, which need the pid
 	gone bool       // its pid, and so the number of its group, may be somebody else's

@@ -57,8 +57,8 @@ func (l *launch) start() (child, error) {
 }
 
 // startIn starts a process that inherits files and transport, and puts it into job.
-// What it has started until then, which is before any of its code that knows of a
-// pool has run, is not in job.
+// What it has started until then would not be in job; but it cannot serve before, and
+// system and runtime take longer to load a program than this.
 func (l *launch) startIn(job windows.Handle, transport [2]*os.File, files []*os.File) (process, error) {
 	var handles [2]syscall.Handle
 	for i, f := range transport {
@@ -84,7 +84,7 @@ func (l *launch) startIn(job windows.Handle, transport [2]*os.File, files []*os.
 		_, _ = p.Wait()
 		return nil, err
 	}
-	return &jobProcess{p: p, job: job}, nil
+	return &jobProcess{p: p, num: p.Pid, job: job}, nil
 }
 
 // assign puts p into job. One that has ended already, which is refused, need not be.
@@ -125,14 +125,16 @@ func newJob(l Limits) (windows.Handle, error) {
 // long as p, which has a handle, was not waited for; and what it has started is
 // named by the job object, not by a pid. So no signal can go astray.
 type jobProcess struct {
-	p *os.Process
+	// Immutable.
+	p   *os.Process
+	num int // its pid, which p forgets when it is released
 
 	mu     sync.Mutex     // guards what follows; held for calls of the system that do not wait
 	job    windows.Handle // 0 once the process is gone
 	killed bool
 }
 
-func (j *jobProcess) pid() int { return j.p.Pid }
+func (j *jobProcess) pid() int { return j.num }
 
 // kill knows one signal only, which is why Config.KillSignal can be no other.
 func (j *jobProcess) kill(os.Signal) {
@@ -146,7 +148,7 @@ func (j *jobProcess) kill(os.Signal) {
 
 func (j *jobProcess) hold(fn func(pid int) error) error {
 	var result error
-	if err := j.p.WithHandle(func(uintptr) { result = fn(j.p.Pid) }); err != nil {
+	if err := j.p.WithHandle(func(uintptr) { result = fn(j.num) }); err != nil {
 		return err
 	}
 	return result
@@ -161,6 +163,7 @@ func (j *jobProcess) wait() exit {
 	j.job = 0
 	switch {
 	case err != nil:
+		_ = j.p.Release()
 		return exit{code: -1}
 	case j.killed && uint32(state.ExitCode()) == killedCode:
 		return exit{code: -1, signal: sigKill}

@@ -168,7 +168,7 @@ func TestProcpool_P04_Deaths(t *testing.T) {
 			if !ok {
 				t.Fatalf("%#v", err)
 			}
-			if died.Reason != test.want.Reason || died.Code != test.want.Code || died.Signal != test.want.Signal || died.PID == 0 {
+			if died.Reason != test.want.Reason || died.Code != test.want.Code || died.Signal != test.want.Signal || died.PID <= 0 {
 				t.Errorf("%v: %+v", died.Reason, died)
 			}
 			if !strings.Contains(err.Error(), test.text) || !strings.HasPrefix(err.Error(), "procpool fragile: worker ") {
