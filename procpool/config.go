@@ -30,7 +30,7 @@ type Config struct {
 	// place. Zero: any number.
 	RecycleAfter int
 	// MaxRSS is how many bytes of memory a worker may hold after a job; above, a
-	// fresh one takes its place. Linux only. Zero: any number.
+	// fresh one takes its place. Linux and Windows only. Zero: any number.
 	MaxRSS int64
 	// QueueLimit is how many jobs may wait. Zero: any number.
 	QueueLimit int
@@ -46,7 +46,8 @@ type Config struct {
 	// has until its worker is killed. Zero: 1 second. Negative: none.
 	Grace time.Duration
 	// KillSignal is sent to the whole process group then. If it is not SIGKILL and
-	// the worker is still there after another Grace, SIGKILL follows. Zero: SIGKILL.
+	// the worker is still there after another Grace, SIGKILL follows. On Windows it
+	// must be os.Kill, which ends the job object. Zero: SIGKILL.
 	KillSignal os.Signal
 	// StartTimeout is how long a worker may take until it serves. Zero: 30 seconds.
 	StartTimeout time.Duration
@@ -62,7 +63,8 @@ type Config struct {
 	// Nice is the scheduling priority of the workers, -20 to 19. Unix only.
 	// Zero: as it is.
 	Nice int
-	// Limits bounds what a worker may take from the system. Linux only.
+	// Limits bounds what a worker may take from the system. Linux, and two of them on
+	// Windows.
 	Limits Limits
 
 	// ParentFuncs are what workers may call with CallParent, by name.
@@ -78,13 +80,16 @@ type Config struct {
 }
 
 // Limits bounds what one worker may take from the system. They hold from before
-// its first job on. Zero fields bound nothing.
+// its first job on. Zero fields bound nothing. New refuses those that the system does
+// not have: Linux has all, Windows AddressSpace and CPU.
 type Limits struct {
 	// AddressSpace is how many bytes of virtual memory it may map. A Go program has
-	// more than a gigabyte reserved before it does anything.
+	// more than a gigabyte reserved before it does anything. On Windows only what is
+	// committed counts.
 	AddressSpace uint64
 	// CPU is how much processor time it may use in its life, in whole seconds; then
-	// it gets SIGXCPU, and SIGKILL a second later.
+	// it gets SIGXCPU, and SIGKILL a second later. On Windows only the time in user
+	// mode counts, and then it is ended.
 	CPU time.Duration
 	// OpenFiles is how many descriptors it may have.
 	OpenFiles uint64

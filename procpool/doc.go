@@ -32,8 +32,9 @@
 //   - No worker outlives the pool's process, whatever ends that.
 //   - Stop runs what was accepted, within its ctx, and leaves no process behind.
 //
-// Workers are processes on Unix systems. Linux has everything that is described
-// here; elsewhere there are no Limits, no MaxRSS and no shared memory, and what a
-// worker has started survives it when it dies by itself. On Windows only
-// Config.InProcess works.
+// Linux has everything that is described here. On other Unix systems there are no
+// Limits, no MaxRSS and no shared memory, and what a worker has started survives it
+// when it dies by itself. On Windows there are two of the Limits and no shared
+// memory, and the only KillSignal is os.Kill; a worker and all that it starts are in
+// a job object. Elsewhere only Config.InProcess works.
 package procpool

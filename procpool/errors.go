@@ -44,7 +44,7 @@ type Reason uint8
 // The reasons of a WorkerExitError.
 const (
 	Exited            Reason = iota // with the code in Code; os.Exit(0) is one too
-	Signalled                       // by the signal in Signal
+	Signalled                       // by the signal in Signal; on Windows that is an exit
 	OutOfMemory                     // its memory was used up, as far as the system or its runtime said so
 	ProtocolViolation               // it wrote what the protocol has no meaning for, and was killed
 	ClosedConnection                // it closed its socket without ending, and was killed
@@ -69,7 +69,7 @@ func (r Reason) String() string {
 // WorkerExitError is the error of a job whose worker ended before the job did.
 type WorkerExitError struct {
 	PID    int
-	Code   int       // the exit code; -1 if a signal ended it
+	Code   int       // the exit code; -1 if a signal ended it, or if it was waited for elsewhere in this program
 	Signal os.Signal // that ended it; nil if it exited
 	Stderr string    // the last that it wrote to standard error
 	Reason Reason

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix || windows
 
 package procpool_test
 
@@ -226,6 +226,9 @@ func TestProcpool_P04_MinAfterTrouble(t *testing.T) {
 // The program of the workers is gone, and those who are told end their goroutine,
 // or stop the pool.
 func TestProcpool_P04_StartThatFailsInside(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a script is not a program there")
+	}
 	command := filepath.Join(t.TempDir(), "command")
 	if err := os.WriteFile(command, []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)

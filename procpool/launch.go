@@ -19,10 +19,11 @@ type launch struct {
 	args, env []string
 	dir       string
 	setUp     func() error // of the thread that starts them; may be nil
+	limits    Limits       // those that come with the start, where there are such
 }
 
 func newLaunch(cfg Config) (*launch, error) {
-	l := &launch{dir: cfg.Dir, setUp: cfg.Limits.threadSetUp()}
+	l := &launch{dir: cfg.Dir, setUp: cfg.Limits.threadSetUp(), limits: cfg.Limits}
 	if len(cfg.Command) > 0 {
 		path, err := exec.LookPath(cfg.Command[0])
 		if err != nil {
@@ -48,7 +49,7 @@ func environment(base, more []string, last string) []string {
 	env := make([]string, 0, len(base)+len(more)+1)
 	set := make(map[string]bool)
 	add := func(e string) {
-		if key, _, _ := strings.Cut(e, "="); !set[key] {
+		if key := envKey(e); !set[key] {
 			set[key] = true
 			env = append(env, e)
 		}
@@ -61,6 +62,17 @@ func environment(base, more []string, last string) []string {
 		add(e)
 	}
 	return env
+}
+
+// envKey is what an entry of an environment sets. On Windows it does not matter how
+// that is written, and names of directories begin with an equals sign.
+func envKey(e string) string {
+	if runtime.GOOS != "windows" {
+		key, _, _ := strings.Cut(e, "=")
+		return key
+	}
+	at := strings.IndexByte(e[min(1, len(e)):], '=')
+	return strings.ToUpper(e[:at+1])
 }
 
 // starter is the goroutine, and the thread, that starts a pool's workers. The

@@ -11,6 +11,9 @@ import (
 )
 
 func (c Config) checkPlatform() error {
+	if err := c.checkSignal(); err != nil {
+		return err
+	}
 	if l := c.Limits; l.Cgroup != "" {
 		if err := unix.Access(filepath.Join(l.Cgroup, "cgroup.procs"), unix.W_OK); err != nil {
 			return fmt.Errorf("Config.Limits.Cgroup: %s: cgroup.procs cannot be written: %w", l.Cgroup, err)
@@ -65,7 +68,7 @@ func (p *Pool) applyLimits(pid int) error {
 	}
 	if l.Cgroup != "" {
 		if err := os.WriteFile(filepath.Join(l.Cgroup, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
-			return fmt.Errorf("cgroup: %w", err)
+			return fmt.Errorf("cgroup %s: %w", l.Cgroup, err)
 		}
 	}
 	return p.applyNice(pid)

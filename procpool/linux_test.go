@@ -61,6 +61,14 @@ var (
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	})
+	// stayWith says where it is, and stays there.
+	stayWith = procpool.Register("stayWith", func(ctx context.Context, _ struct{}) (int, error) {
+		if err := procpool.Progress(ctx, os.Getpid()); err != nil {
+			return 0, err
+		}
+		<-ctx.Done()
+		return 0, ctx.Err()
+	})
 	hoard = procpool.Register("hoard", func(_ context.Context, n int) (int, error) {
 		hoarded = make([]byte, n)
 		for i := 0; i < n; i += 4096 {
@@ -141,32 +149,47 @@ func TestProcpool_P04_CPU(t *testing.T) {
 	}
 }
 
-// A control group in which the kernel kills is made of two files here, because a
-// real one needs rights that tests do not have.
+// A control group in which the kernel kills is made of two files here; for a real
+// one, see TestProcpool_P04_OutOfMemoryInAControlGroup, tests seldom have the rights.
 func TestProcpool_P04_Cgroup(t *testing.T) {
-	dir := t.TempDir()
-	procs, events := filepath.Join(dir, "cgroup.procs"), filepath.Join(dir, "memory.events")
+	top := t.TempDir()
+	dir := filepath.Join(top, "workers")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	procs, events := filepath.Join(dir, "cgroup.procs"), filepath.Join(top, "memory.events") // only there memory is counted
 	for path, text := range map[string]string{procs: "", events: "low 0\noom 0\noom_kill 0\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p := newPool(t, procpool.Config{Max: 1, Limits: procpool.Limits{Cgroup: dir}})
-	worker, err := procpool.DeferToProcess(bg, p, pid, struct{}{}).Wait(soon)
+	p := newPool(t, procpool.Config{Max: 2, Limits: procpool.Limits{Cgroup: dir}})
+	old, err := procpool.DeferToProcess(bg, p, pid, struct{}{}).Wait(soon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err := os.ReadFile(procs); string(b) != strconv.Itoa(worker) {
-		t.Errorf("worker %d, cgroup.procs %q: %v", worker, b, err)
+	if b, err := os.ReadFile(procs); string(b) != strconv.Itoa(old) {
+		t.Errorf("worker %d, cgroup.procs %q: %v", old, b, err)
+	}
+	running := make(chan int, 1)
+	held := procpool.DeferWithProgress(bg, p, stayWith, struct{}{}, func(pid int) { running <- pid })
+	if held := <-running; held != old {
+		t.Fatalf("in %d, not in %d", held, old)
 	}
 	_, err = procpool.DeferToProcess(bg, p, oomKilled, events).Wait(soon)
 	var died *procpool.WorkerExitError
 	if !errors.As(err, &died) || died.Reason != procpool.OutOfMemory || died.Signal != syscall.SIGKILL {
 		t.Errorf("%v", err)
 	}
-	// The next one is killed by somebody else.
+	// A new one and one that was there before are killed by somebody else.
 	_, err = procpool.DeferToProcess(bg, p, signalMe, int(syscall.SIGKILL)).Wait(soon)
 	if !errors.As(err, &died) || died.Reason != procpool.Signalled {
+		t.Errorf("%v", err)
+	}
+	if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	if _, err = held.Wait(soon); !errors.As(err, &died) || died.PID != old || died.Reason != procpool.Signalled {
 		t.Errorf("%v", err)
 	}
 }

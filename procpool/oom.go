@@ -7,7 +7,7 @@ import "strings"
 // when it is refused more.
 func (w *worker) outOfMemory(stderr string) bool {
 	if w.status.signal == sigKill && w.killed == killNot {
-		return w.p.oom.read() > w.oom
+		return w.p.killedForMemory(w.oom)
 	}
 	if w.status.signal != nil || w.status.code == 0 {
 		return false
@@ -18,4 +18,19 @@ func (w *worker) outOfMemory(stderr string) bool {
 		}
 	}
 	return false
+}
+
+// killedForMemory reports whether the kernel has killed more for want of memory than
+// the counter showed at the start of a worker and than the pool knows of. Each such
+// death explains that of one worker.
+func (p *Pool) killedForMemory(atStart uint64) bool {
+	n := p.oom.read()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known := max(atStart, p.oomDeaths)
+	if n <= known {
+		return false
+	}
+	p.oomDeaths = known + 1
+	return true
 }

@@ -11,12 +11,23 @@ import (
 // group that it killed for want of memory; "" if there is none.
 type oomCounter string
 
-// newOOMCounter looks for the counter of the control group dir or, if that is
-// empty, of this process's own.
+// newOOMCounter looks for the counter of the control group dir. Where that does not
+// count memory the one above it does; or, if there is none or dir is empty, this
+// process's own.
 func newOOMCounter(dir string) oomCounter {
 	if dir == "" {
 		return ownOOMCounter()
 	}
+	dir, err := filepath.Abs(dir)
+	for ; err == nil && filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
+		if c := counterIn(dir); c != "" {
+			return c
+		}
+	}
+	return ownOOMCounter()
+}
+
+func counterIn(dir string) oomCounter {
 	for _, name := range [...]string{"memory.events", "memory.oom_control"} {
 		path := filepath.Join(dir, name)
 		if _, err := os.Stat(path); err == nil {
@@ -47,7 +58,7 @@ func ownOOMCounter() oomCounter {
 		}
 		// In a container of its own the path is that of outside.
 		for _, dir := range [...]string{filepath.Join(root, parts[2]), root} {
-			if c := newOOMCounter(dir); c != "" {
+			if c := counterIn(dir); c != "" {
 				return c
 			}
 		}

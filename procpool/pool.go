@@ -52,6 +52,8 @@ type Pool struct {
 	lastWork int       // number of a worker
 	trouble  trouble
 
+	oomDeaths uint64 // how far oom has been made out to be deaths of workers
+
 	succeeded, failed, retried, started, died atomic.Uint64
 	waitTimes, runTimes                       histogram.Histogram
 }

@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package procpool
 
@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-var errNoProcesses = errors.New("worker processes need a Unix system; Config.InProcess works here")
+var errNoProcesses = errors.New("worker processes need Windows or a Unix system; Config.InProcess works here")
 
 func (c Config) checkPlatform() error { return errNoProcesses }
 

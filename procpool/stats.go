@@ -35,8 +35,8 @@ type WorkerStats struct {
 	Job   string        // the function that runs; "" if none does
 	Age   time.Duration // of that job, or of the state
 	Jobs  uint64        // that ended here
-	RSS   int64         // bytes of memory that it holds; Linux only
-	CPU   time.Duration // processor time that it has used; Linux only
+	RSS   int64         // bytes of memory that it holds; Linux and Windows only
+	CPU   time.Duration // processor time that it has used; Linux and Windows only
 }
 
 // Stats returns a snapshot. A job whose result is there has been counted.

@@ -168,7 +168,7 @@ func TestProcpool_P04_Deaths(t *testing.T) {
 			if !ok {
 				t.Fatalf("%#v", err)
 			}
-			if died.Reason != test.want.Reason || died.Code != test.want.Code || died.Signal != test.want.Signal || died.PID == 0 {
+			if died.Reason != test.want.Reason || died.Code != test.want.Code || died.Signal != test.want.Signal || died.PID <= 0 {
 				t.Errorf("%v: %+v", died.Reason, died)
 			}
 			if !strings.Contains(err.Error(), test.text) || !strings.HasPrefix(err.Error(), "procpool fragile: worker ") {
@@ -285,6 +285,7 @@ func TestProcpool_P04_NoSuchCommand(t *testing.T) {
 		{Name: "x", Command: []string{"/no/such/program"}}, {Name: "x", Dir: "/no/such/dir"}, {Name: "x", Dir: "/dev/null"},
 		{Name: "x", Env: []string{"NOVALUE"}}, {Name: "x", Min: 3, Max: 2}, {Name: "x", JobTimeout: -1}, {Name: "x", MaxPayload: 1 << 40},
 		{Name: "x", ParentFuncs: procpool.ParentFuncs{"f": {}}}, {Name: "x", Nice: 40}, {Name: "x", Limits: procpool.Limits{CPU: time.Millisecond}},
+		{Name: "x", KillSignal: syscall.Signal(0)}, {Name: "x", KillSignal: syscall.Signal(200)},
 	} {
 		if _, err := procpool.New(cfg); err == nil || !strings.HasPrefix(err.Error(), "procpool x: ") {
 			t.Errorf("%+v: %v", cfg, err)

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package procpool
 
@@ -9,5 +9,5 @@ type usageOf struct {
 	cpu time.Duration
 }
 
-// usage is known on Linux only.
+// usage is not known here.
 func usage(int) usageOf { return usageOf{} }

@@ -111,6 +111,7 @@ type worker struct {
 	startErr error  // why it does not serve
 	readErr  error  // how reading ended
 	status   *exit  // how the process ended
+	starved  bool   // for want of memory
 }
 
 // batch is what was read in one go.

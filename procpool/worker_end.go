@@ -21,6 +21,7 @@ func (w *worker) end() {
 	w.tray.close()
 	w.timer.Stop()
 	stderr := w.output.finish(lastWords)
+	w.starved = w.outOfMemory(stderr)
 	line := w.line
 	w.line = nil
 	p.died.Add(1)
@@ -100,7 +101,7 @@ func (w *worker) death(stderr, doing string) error {
 		e.Reason = ProtocolViolation
 	case w.killed == killClosed && w.status.signal == sigKill:
 		e.Reason = ClosedConnection
-	case w.outOfMemory(stderr):
+	case w.starved:
 		e.Reason = OutOfMemory
 	case w.status.signal != nil:
 		e.Reason = Signalled

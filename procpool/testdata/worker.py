@@ -14,7 +14,6 @@ import json
 import os
 import queue
 import signal
-import socket
 import struct
 import sys
 import threading
@@ -64,10 +63,22 @@ class Job:
         return self.worker.call(self, name, arg)
 
 
+def connection():
+    """The descriptors to read from and to write to."""
+    pipes = os.environ.pop("TRESTLE_PROCPOOL_PIPES", "")
+    if not pipes:
+        os.set_inheritable(3, False)
+        return 3, 3
+    import msvcrt
+    handles = [int(h) for h in pipes.split(",")]
+    for h in handles:
+        os.set_handle_inheritable(h, False)
+    return msvcrt.open_osfhandle(handles[0], os.O_RDONLY | os.O_BINARY), msvcrt.open_osfhandle(handles[1], os.O_BINARY)
+
+
 class Worker:
-    def __init__(self, fd=3):
-        os.set_inheritable(fd, False)
-        self.sock = socket.socket(fileno=fd)
+    def __init__(self):
+        self.reading, self.writing = connection()
         self.write_lock = threading.Lock()
         self.lock = threading.Lock()  # guards the next three
         self.running = None
@@ -82,7 +93,7 @@ class Worker:
     def read_exactly(self, n):
         parts = bytearray()
         while len(parts) < n:
-            part = self.sock.recv(min(n - len(parts), 1 << 20))
+            part = os.read(self.reading, min(n - len(parts), 1 << 20))
             if not part:
                 self.pool_gone()
             parts += part
@@ -95,8 +106,10 @@ class Worker:
 
     def send(self, type, id=0, body=b"", flags=0, name=""):
         name = name.encode()
+        frame = memoryview(HEADER.pack(len(name) + len(body), type, flags, len(name), id) + name + body)
         with self.write_lock:
-            self.sock.sendall(HEADER.pack(len(name) + len(body), type, flags, len(name), id) + name + body)
+            while frame:
+                frame = frame[os.write(self.writing, frame):]
 
     def encode(self, value):
         flags, body = (RAW, bytes(value)) if isinstance(value, (bytes, bytearray)) else (ENCODED, json.dumps(value).encode())
@@ -119,7 +132,7 @@ class Worker:
     # Life.
 
     def pool_gone(self):
-        if os.getpgrp() == os.getpid():
+        if hasattr(os, "getpgrp") and os.getpgrp() == os.getpid():  # on Windows there is a job object for it
             os.killpg(0, signal.SIGKILL)
         os._exit(1)
 
