@@ -25,9 +25,10 @@ type PoolConfig struct {
 	// Timeout is how long a request may take, its time in the queue included. Zero:
 	// 30 s.
 	Timeout time.Duration
-	// QueueLimit is how many requests may wait for a worker; more are refused at
-	// once. A request waits, for a moment, also when a worker is free, so it should
-	// not be less than the pool has workers. Zero: 100. Negative: the pool decides.
+	// QueueLimit is how many requests may wait, for a worker or, in a handler whose
+	// worker lends its slot meanwhile, for a result; more are refused at once. A
+	// request waits, for a moment, also when a worker is free, so it should not be
+	// less than the pool has workers. Zero: 100. Negative: the pool decides.
 	QueueLimit int
 	// QueueTimeout is how long a request may wait for a worker. Zero: 5 s.
 	QueueTimeout time.Duration
@@ -97,6 +98,10 @@ func (cfg PoolConfig) withDefaults() PoolConfig {
 // an http.Flusher and an http.Hijacker. It has no Unwrap method, because what is
 // left behind must not reach the server's own writer.
 //
+// A handler that waits for a result on a worker of a *threadpool.Pool lends its slot
+// to another meanwhile. It counts as one that waits then, so there are never more
+// requests in progress than p has workers and QueueLimit allows.
+//
 // A panic is logged, with the handler's stack, and is 500, or cuts the connection
 // when part of the response was sent; http.ErrAbortHandler cuts it in silence.
 //
@@ -126,7 +131,7 @@ type middleware struct {
 	pool       Executor
 	route      *route
 
-	waiting atomic.Int64 // requests that are in the pool's queue, or about to be
+	waiting atomic.Int64 // requests that are in the pool's queue, or about to be, or in a lent slot
 }
 
 // refusal is why a request was not begun. It says so to a client whatever the

@@ -43,8 +43,9 @@ type pooledRequest struct {
 	// The worker's until done is closed.
 	failure error  // why it did not return
 	cause   error  // of its ctx, if that had ended when it returned
-	worker  int64  // its goroutine
-	resume  func() // takes back the slot that was lent; nil if none was
+	worker  int64     // its goroutine
+	hook    park.Hook // the pool's, that says what it does before it waits; may be nil
+	resume  func()    // takes back the slot that was lent; nil if none was
 }
 
 func (m *middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
@@ -218,7 +219,7 @@ func (j *pooledRequest) run(ctx context.Context) {
 	if !j.state.CompareAndSwap(inQueue, inWorker) {
 		return
 	}
-	j.worker = park.ID()
+	j.enterWorker()
 	stop := context.AfterFunc(ctx, func() { j.end(context.Cause(ctx)) }) // the pool has been stopped
 	returned := false
 	defer func() {
@@ -226,6 +227,7 @@ func (j *pooledRequest) run(ctx context.Context) {
 			j.failure = j.unwound(recover())
 		}
 		stop()
+		j.leaveWorker()
 		j.cleanUp()
 	}()
 	j.next.ServeHTTP(&j.w, j.r)
@@ -233,6 +235,35 @@ func (j *pooledRequest) run(ctx context.Context) {
 	if j.cause = context.Cause(j.base); j.cause == nil && !j.streaming.Load() {
 		j.cause = context.Cause(j.ctx)
 	}
+}
+
+// enterWorker takes note of the goroutine that runs the handler. Where that lends its
+// slot when it waits for a result, the request counts as one that waits meanwhile:
+// else a pool would have any number of requests that each wait for something.
+func (j *pooledRequest) enterWorker() {
+	j.worker = park.ID()
+	if j.hook = park.Current(j.worker); j.hook != nil {
+		park.Enter(j)
+	}
+}
+
+func (j *pooledRequest) leaveWorker() {
+	if j.hook != nil {
+		park.Enter(j.hook)
+	}
+}
+
+// BeforePark is what the worker does before it waits.
+func (j *pooledRequest) BeforePark(awaited any) (resume func(), err error) {
+	regain, err := j.hook.BeforePark(awaited)
+	if regain == nil {
+		return nil, err
+	}
+	j.m.waiting.Add(1)
+	return func() {
+		regain()
+		j.m.waiting.Add(-1)
+	}, nil
 }
 
 // unwound says why a handler did not return, and logs it: the request may be over
@@ -274,6 +305,7 @@ func (j *pooledRequest) giveBack() {
 func (j *pooledRequest) lend() {
 	j.streaming.Store(true)
 	if j.worker == park.ID() && j.resume == nil {
+		j.leaveWorker() // what it waits for from now on is no request's
 		j.resume, _ = lendSlot() // it is no reactor's goroutine
 	}
 }

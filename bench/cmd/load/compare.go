@@ -95,14 +95,14 @@ func medianOf[T any](all []T, of func(T) float64) float64 {
 // as the median of the rounds, each of which has its own weather.
 func table(servers []*server) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(w, "requests/s\tp50\tp99\tours/theirs\t  \t") // errors are kept for Flush
+	_, _ = fmt.Fprintln(w, "requests/s\tp50\tp99\tours/theirs\t") // errors are kept for Flush
 	for _, s := range servers {
 		m := s.median()
 		ratios := make([]float64, len(s.rounds))
 		for i := range ratios {
 			ratios[i] = servers[0].rounds[i].perSecond / s.rounds[i].perSecond
 		}
-		_, _ = fmt.Fprintf(w, "%.0f\t%v\t%v\t%.2f\t  %s\t\n", m.perSecond, m.p50, m.p99, medianOf(ratios, func(x float64) float64 { return x }), s.name)
+		_, _ = fmt.Fprintf(w, "%.0f\t%v\t%v\t%.2f\t  %s\n", m.perSecond, m.p50, m.p99, medianOf(ratios, func(x float64) float64 { return x }), s.name)
 	}
 	_, _ = fmt.Fprintln(w)
 	return w.Flush()

@@ -32,7 +32,7 @@ func (p plan) overload(ctx context.Context, site string) error {
 		return err
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(w, "requests\t/s\tp50\tp99\tmost\t  \t") // errors are kept for Flush
+	_, _ = fmt.Fprintln(w, "requests\t/s\tp50\tp99\tmost\t") // errors are kept for Flush
 	row(w, "without overload, served", served, p.length)
 	for _, status := range slices.Sorted(keys(storm)) {
 		name := strconv.Itoa(status) + " " + http.StatusText(status)
@@ -60,7 +60,7 @@ func row(w io.Writer, name string, took []time.Duration, length time.Duration) {
 	at := func(share float64) time.Duration {
 		return took[int(share*float64(len(took)-1))].Round(100 * time.Microsecond)
 	}
-	_, _ = fmt.Fprintf(w, "%d\t%.0f\t%v\t%v\t%v\t  %s\t\n", len(took), float64(len(took))/length.Seconds(), at(0.5), at(0.99), at(1), name)
+	_, _ = fmt.Fprintf(w, "%d\t%.0f\t%v\t%v\t%v\t  %s\n", len(took), float64(len(took))/length.Seconds(), at(0.5), at(0.99), at(1), name)
 }
 
 // visitors note how long responses took, by status; 0 is none at all.
