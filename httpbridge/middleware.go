@@ -45,7 +45,8 @@ type PoolConfig struct {
 	ServeProblem func(w http.ResponseWriter, r *http.Request, p *Problem)
 	// ReadAhead is how many bytes of a request body that the handler does not read
 	// are read into memory meanwhile. Only when an HTTP/1 body was read to its end
-	// can it be noticed that the client has left. Zero: 256 KiB. Negative: none.
+	// can it be noticed that the client has left: a longer one hides that until the
+	// handler has read it, or the time is up. Zero: 256 KiB. Negative: none.
 	ReadAhead int
 	// Logger gets panics and what a client is not told. Zero: slog.Default().
 	Logger *slog.Logger
@@ -131,7 +132,38 @@ type middleware struct {
 	pool       Executor
 	route      *route
 
-	waiting atomic.Int64 // requests that are in the pool's queue, or about to be, or in a lent slot
+	life    atomic.Pointer[context.Context] // what the pool gives to what it runs; nil until something has run
+	waiting atomic.Int64                    // requests that are in the pool's queue, or about to be, or in a lent slot
+}
+
+// notePool keeps the ctx that the pool gives to what it runs. That of a
+// *threadpool.Pool is its own and ends when it drops what is in its queue, of which
+// nobody else tells.
+func (m *middleware) notePool(ctx context.Context) {
+	if m.life.Load() == nil {
+		m.life.Store(&ctx)
+	}
+}
+
+// poolEnds returns a channel that is closed when the pool may have dropped what is in
+// its queue, or nil.
+func (m *middleware) poolEnds() <-chan struct{} {
+	if ctx := m.life.Load(); ctx != nil {
+		return (*ctx).Done()
+	}
+	return nil
+}
+
+// poolEnded returns the pool's error if it has. If it has not, that ctx was of no
+// more than one function, and says nothing from now on.
+func (m *middleware) poolEnded() error {
+	err := m.pool.CallInThread(context.Background(), func(context.Context) {})
+	if errors.Is(err, eventual.ErrStopped) {
+		return err
+	}
+	never := context.Background()
+	m.life.Store(&never)
+	return nil
 }
 
 // refusal is why a request was not begun. It says so to a client whatever the

@@ -41,8 +41,8 @@ type pooledRequest struct {
 	streaming atomic.Bool // it is no request any more that should take only so long
 
 	// The worker's until done is closed.
-	failure error  // why it did not return
-	cause   error  // of its ctx, if that had ended when it returned
+	failure error     // why it did not return
+	cause   error     // of its ctx, if that had ended when it returned
 	worker  int64     // its goroutine
 	hook    park.Hook // the pool's, that says what it does before it waits; may be nil
 	resume  func()    // takes back the slot that was lent; nil if none was
@@ -147,10 +147,16 @@ func (j *pooledRequest) wait() error {
 	queued := time.NewTimer(j.m.QueueTimeout)
 	defer queued.Stop()
 	over := j.ctx.Done()
+	stopped := j.m.poolEnds()
 	for {
 		select {
 		case <-j.done:
 			return j.outcome()
+		case <-stopped:
+			stopped = nil
+			if err := j.m.poolEnded(); err != nil && j.abandon() {
+				return refusal{err, j.m.retryAfter()}
+			}
 		case <-queued.C:
 			if j.abandon() {
 				return refusal{errNoWorker, j.m.retryAfter()}
@@ -220,6 +226,7 @@ func (j *pooledRequest) run(ctx context.Context) {
 		return
 	}
 	j.enterWorker()
+	j.m.notePool(ctx)
 	stop := context.AfterFunc(ctx, func() { j.end(context.Cause(ctx)) }) // the pool has been stopped
 	returned := false
 	defer func() {
@@ -305,7 +312,7 @@ func (j *pooledRequest) giveBack() {
 func (j *pooledRequest) lend() {
 	j.streaming.Store(true)
 	if j.worker == park.ID() && j.resume == nil {
-		j.leaveWorker() // what it waits for from now on is no request's
+		j.leaveWorker()          // what it waits for from now on is no request's
 		j.resume, _ = lendSlot() // it is no reactor's goroutine
 	}
 }
@@ -337,11 +344,14 @@ func (m *middleware) retryAfter() time.Duration {
 	return m.RetryAfter + rand.N(m.RetryAfter+1)
 }
 
-// shed refuses a request. It does not log it as a failure: under overload there
-// are many, and they are what should happen.
+// shed refuses a request. It does not log it as a failure, unless the rules make
+// something else of it than a refusal: under overload there are many, and they are
+// what should happen.
 func (m *middleware) shed(x *exchange, err error) {
 	p, err := x.problemFor(err)
-	if log := x.logger(); log.Enabled(x.r.Context(), slog.LevelDebug) {
+	if s := p.status(); s != http.StatusServiceUnavailable && s != http.StatusTooManyRequests {
+		x.log(s, err)
+	} else if log := x.logger(); log.Enabled(x.r.Context(), slog.LevelDebug) {
 		log.DebugContext(x.r.Context(), "httpbridge: request refused", "status", p.status(), "method", x.r.Method, "path", x.r.URL.Path, "error", err)
 	}
 	x.problem(p)
