@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,10 +26,9 @@ type PoolConfig struct {
 	// Timeout is how long a request may take, its time in the queue included. Zero:
 	// 30 s.
 	Timeout time.Duration
-	// QueueLimit is how many requests may wait, for a worker or, in a handler whose
-	// worker lends its slot meanwhile, for a result; more are refused at once. A
-	// request waits, for a moment, also when a worker is free, so it should not be
-	// less than the pool has workers. Zero: 100. Negative: the pool decides.
+	// QueueLimit is how many requests may wait for a worker; more are refused at
+	// once. A request waits, for a moment, also when a worker is free, so it should
+	// not be less than the pool has workers. Zero: 100. Negative: the pool decides.
 	QueueLimit int
 	// QueueTimeout is how long a request may wait for a worker. Zero: 5 s.
 	QueueTimeout time.Duration
@@ -100,8 +100,8 @@ func (cfg PoolConfig) withDefaults() PoolConfig {
 // left behind must not reach the server's own writer.
 //
 // A handler that waits for a result on a worker of a *threadpool.Pool lends its slot
-// to another meanwhile. It counts as one that waits then, so there are never more
-// requests in progress than p has workers and QueueLimit allows.
+// to another meanwhile, so requests that wait are not bounded by the pool: give
+// results that are slow a bound of their own.
 //
 // A panic is logged, with the handler's stack, and is 500, or cuts the connection
 // when part of the response was sent; http.ErrAbortHandler cuts it in silence.
@@ -114,7 +114,7 @@ func (cfg PoolConfig) withDefaults() PoolConfig {
 // Handlers that were wrapped by the same Middleware share its limits.
 func Middleware(p Executor, cfg PoolConfig) func(http.Handler) http.Handler {
 	cfg = cfg.withDefaults()
-	m := &middleware{PoolConfig: cfg, pool: p, route: &route{HandlerConfig: HandlerConfig{
+	m := &middleware{PoolConfig: cfg, pool: p, known: make(chan struct{}), route: &route{HandlerConfig: HandlerConfig{
 		Errors: cfg.Errors, ServeProblem: cfg.ServeProblem, Logger: cfg.Logger,
 	}}}
 	if p == nil {
@@ -132,27 +132,25 @@ type middleware struct {
 	pool       Executor
 	route      *route
 
-	life    atomic.Pointer[context.Context] // what the pool gives to what it runs; nil until something has run
-	waiting atomic.Int64                    // requests that are in the pool's queue, or about to be, or in a lent slot
+	life    atomic.Pointer[context.Context] // what the pool gives to what it runs
+	known   chan struct{}                   // closed once there is life
+	note    sync.Once                       // for that
+	waiting atomic.Int64                    // requests that are in the pool's queue, or about to be
 }
 
 // notePool keeps the ctx that the pool gives to what it runs. That of a
 // *threadpool.Pool is its own and ends when it drops what is in its queue, of which
 // nobody else tells.
 func (m *middleware) notePool(ctx context.Context) {
-	if m.life.Load() == nil {
+	m.note.Do(func() {
 		m.life.Store(&ctx)
-	}
+		close(m.known)
+	})
 }
 
 // poolEnds returns a channel that is closed when the pool may have dropped what is in
-// its queue, or nil.
-func (m *middleware) poolEnds() <-chan struct{} {
-	if ctx := m.life.Load(); ctx != nil {
-		return (*ctx).Done()
-	}
-	return nil
-}
+// its queue. It is for after known is closed.
+func (m *middleware) poolEnds() <-chan struct{} { return (*m.life.Load()).Done() }
 
 // poolEnded returns the pool's error if it has. If it has not, that ctx was of no
 // more than one function, and says nothing from now on.

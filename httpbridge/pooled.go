@@ -41,11 +41,10 @@ type pooledRequest struct {
 	streaming atomic.Bool // it is no request any more that should take only so long
 
 	// The worker's until done is closed.
-	failure error     // why it did not return
-	cause   error     // of its ctx, if that had ended when it returned
-	worker  int64     // its goroutine
-	hook    park.Hook // the pool's, that says what it does before it waits; may be nil
-	resume  func()    // takes back the slot that was lent; nil if none was
+	failure error  // why it did not return
+	cause   error  // of its ctx, if that had ended when it returned
+	worker  int64  // its goroutine
+	resume  func() // takes back the slot that was lent; nil if none was
 }
 
 func (m *middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
@@ -147,11 +146,14 @@ func (j *pooledRequest) wait() error {
 	queued := time.NewTimer(j.m.QueueTimeout)
 	defer queued.Stop()
 	over := j.ctx.Done()
-	stopped := j.m.poolEnds()
+	known := j.m.known
+	var stopped <-chan struct{} // nil until it is known
 	for {
 		select {
 		case <-j.done:
 			return j.outcome()
+		case <-known:
+			known, stopped = nil, j.m.poolEnds()
 		case <-stopped:
 			stopped = nil
 			if err := j.m.poolEnded(); err != nil && j.abandon() {
@@ -225,7 +227,7 @@ func (j *pooledRequest) run(ctx context.Context) {
 	if !j.state.CompareAndSwap(inQueue, inWorker) {
 		return
 	}
-	j.enterWorker()
+	j.worker = park.ID()
 	j.m.notePool(ctx)
 	stop := context.AfterFunc(ctx, func() { j.end(context.Cause(ctx)) }) // the pool has been stopped
 	returned := false
@@ -234,7 +236,6 @@ func (j *pooledRequest) run(ctx context.Context) {
 			j.failure = j.unwound(recover())
 		}
 		stop()
-		j.leaveWorker()
 		j.cleanUp()
 	}()
 	j.next.ServeHTTP(&j.w, j.r)
@@ -242,35 +243,6 @@ func (j *pooledRequest) run(ctx context.Context) {
 	if j.cause = context.Cause(j.base); j.cause == nil && !j.streaming.Load() {
 		j.cause = context.Cause(j.ctx)
 	}
-}
-
-// enterWorker takes note of the goroutine that runs the handler. Where that lends its
-// slot when it waits for a result, the request counts as one that waits meanwhile:
-// else a pool would have any number of requests that each wait for something.
-func (j *pooledRequest) enterWorker() {
-	j.worker = park.ID()
-	if j.hook = park.Current(j.worker); j.hook != nil {
-		park.Enter(j)
-	}
-}
-
-func (j *pooledRequest) leaveWorker() {
-	if j.hook != nil {
-		park.Enter(j.hook)
-	}
-}
-
-// BeforePark is what the worker does before it waits.
-func (j *pooledRequest) BeforePark(awaited any) (resume func(), err error) {
-	regain, err := j.hook.BeforePark(awaited)
-	if regain == nil {
-		return nil, err
-	}
-	j.m.waiting.Add(1)
-	return func() {
-		regain()
-		j.m.waiting.Add(-1)
-	}, nil
 }
 
 // unwound says why a handler did not return, and logs it: the request may be over
@@ -312,7 +284,6 @@ func (j *pooledRequest) giveBack() {
 func (j *pooledRequest) lend() {
 	j.streaming.Store(true)
 	if j.worker == park.ID() && j.resume == nil {
-		j.leaveWorker()          // what it waits for from now on is no request's
 		j.resume, _ = lendSlot() // it is no reactor's goroutine
 	}
 }
