@@ -167,9 +167,10 @@ func (x *exchange) send(v any) {
 	if len(x.encoders) > 1 {
 		h.Add("Vary", "Accept")
 	}
-	h.Set("Content-Type", x.enc.ContentType)
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	h.Set("X-Content-Type-Options", "nosniff")
+	f := fields{h: h, values: make([]string, 0, 3)}
+	f.set("Content-Type", x.enc.ContentType)
+	f.set("Content-Length", strconv.Itoa(b.Len()))
+	f.set("X-Content-Type-Options", "nosniff")
 	x.out = true
 	x.w.WriteHeader(http.StatusOK)
 	if x.r.Method != http.MethodHead {

@@ -42,7 +42,8 @@ type HandlerConfig struct {
 	Async bool
 	// ReadAhead is how many bytes of a request body that fn did not read are read
 	// into memory while the request waits. Only when an HTTP/1 body was read to its
-	// end can it be noticed that the client has left. Zero: 256 KiB. Negative: none.
+	// end can it be noticed that the client has left: a longer one hides that until
+	// fn or the work has read it, or the time is up. Zero: 256 KiB. Negative: none.
 	ReadAhead int
 
 	// Logger gets what a client is not told. Zero: slog.Default().

@@ -3,13 +3,11 @@ package httpbridge
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -29,9 +27,14 @@ type LatestConfig struct {
 	// DataStaleAfter makes a value stale that is older by its own account, which
 	// is DataTime() time.Time of the value. Zero, or a value without that: never.
 	DataStaleAfter time.Duration
-	// View makes of the value what is encoded as JSON. It is called for each
-	// request. Zero: the value itself.
+	// View makes of the value what is encoded as JSON, once for all requests that
+	// see the same: what it returns must follow from what it is given. Zero: the
+	// value itself.
 	View func(Seen) any
+	// State is what else View looks at. It is called for each request, and when it
+	// returns something else than before (by ==), View is called again. Zero:
+	// View looks at nothing else.
+	State func() any
 	// MaxWait is how long a request waits for a change, at most, whatever it asks
 	// for. Zero: 30 s. Negative: it does not wait.
 	MaxWait time.Duration
@@ -48,6 +51,7 @@ type Seen struct {
 	At      time.Time // when it was set
 	Stale   []string  // StalePoll, StaleData, both or none
 	Version string    // of the value; it changes with each
+	State   any       // what LatestConfig.State returned
 }
 
 // The reasons for which a value is stale.
@@ -103,9 +107,10 @@ func (cfg LatestConfig) withDefaults() LatestConfig {
 // latestServer is what the requests for a Latest share.
 type latestServer[T any] struct {
 	*versions[T]
-	cfg     LatestConfig // with defaults
-	route   route
-	waiting seats
+	cfg      LatestConfig // with defaults
+	route    route
+	waiting  seats
+	rendered atomic.Pointer[rendering] // what was encoded last; nil at first
 }
 
 func (s *latestServer[T]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -116,15 +121,22 @@ func (s *latestServer[T]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.problem(&Problem{Status: http.StatusMethodNotAllowed})
 		return
 	}
-	a, err := s.answer(r)
-	if err == nil && !a.news {
+	var after string
+	if r.URL.RawQuery != "" {
+		after = r.URL.Query().Get("after")
+	}
+	a, err := s.answer(r, after)
+	if err == nil && !a.news && r.Header["Prefer"] != nil {
 		a, err = s.poll(&x, a)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		a.send(&x)
+	case x.gone():
+		x.vanish()
+	default:
 		x.fail(err)
-		return
 	}
-	a.send(&x)
 }
 
 // NoValueYet is the problem of a request that comes before the first value.
@@ -132,51 +144,29 @@ func NoValueYet(retryAfter time.Duration) *Problem {
 	return &Problem{Status: http.StatusServiceUnavailable, Detail: "There is no value yet.", RetryAfter: retryAfter}
 }
 
-func (cfg *LatestConfig) stale(v any, at time.Time) (reasons []string) {
-	if cfg.StaleAfter > 0 && time.Since(at) > cfg.StaleAfter {
-		reasons = append(reasons, StalePoll)
-	}
-	if d, ok := v.(interface{ DataTime() time.Time }); ok && cfg.DataStaleAfter > 0 && time.Since(d.DataTime()) > cfg.DataStaleAfter {
-		reasons = append(reasons, StaleData)
-	}
-	return reasons
-}
-
 // latestAnswer is what a request gets if it is answered now.
 type latestAnswer struct {
-	seen    Seen
-	none    bool            // there is no value yet
-	body    []byte          // encoded before anything is sent, so that a failure is a clean 500
-	etag    string          // of body
-	news    bool            // the client does not have this
-	changed <-chan struct{} // closed when there may be another
+	*rendering
 	cfg     *LatestConfig
+	at      time.Time              // now
+	after   string                 // the version that the client has, if it says so
+	news    bool                   // the client does not have this
+	changed func() <-chan struct{} // closed when there may be another
 }
 
-// answer looks at the newest value for r.
-func (s *latestServer[T]) answer(r *http.Request) (a latestAnswer, err error) {
-	now, changed := s.look()
-	a = latestAnswer{changed: changed, cfg: &s.cfg}
+// answer looks at the newest value for r. Before the first there is no rendering.
+func (s *latestServer[T]) answer(r *http.Request, after string) (a latestAnswer, err error) {
+	now, next := s.look()
+	a = latestAnswer{cfg: &s.cfg, at: time.Now(), after: after, changed: next.Done}
 	if now.id.n == 0 {
-		a.none = true
 		return a, nil
 	}
-	a.seen = Seen{now.value, now.at, s.cfg.stale(now.value, now.at), now.id.String()}
-	var view any = now.value
-	if s.cfg.View != nil {
-		view = s.cfg.View(a.seen)
+	if a.rendering, err = s.render(r.Context(), now, a.at); err != nil {
+		return a, err
 	}
-	var body bytes.Buffer
-	if err := encodeJSON(&body, r, view); err != nil {
-		return a, fmt.Errorf("httpbridge: encoding a %T: %w", view, err)
-	}
-	a.body = body.Bytes()
-	sum := sha256.Sum256(a.body)
-	a.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	switch after := r.URL.Query().Get("after"); {
-	case after != "":
+	if after != "" {
 		a.news = after != a.seen.Version
-	default:
+	} else {
 		a.news = !hasTag(r.Header["If-None-Match"], a.etag)
 	}
 	return a, nil
@@ -218,13 +208,13 @@ func (s *latestServer[T]) poll(x *exchange, a latestAnswer) (latestAnswer, error
 	defer cancel()
 	for !a.news {
 		select {
-		case <-a.changed:
+		case <-a.changed():
 		case <-ctx.Done():
 			return a, nil
 		case <-shutdownOf(ctx).Done():
 			return a, nil
 		}
-		if a, err = s.answer(x.r); err != nil {
+		if a, err = s.answer(x.r, a.after); err != nil {
 			return a, err
 		}
 	}
@@ -233,38 +223,64 @@ func (s *latestServer[T]) poll(x *exchange, a latestAnswer) (latestAnswer, error
 
 // send sends the answer, or says that there is nothing new.
 func (a *latestAnswer) send(x *exchange) {
-	if a.none {
+	if a.rendering == nil {
 		x.problem(NoValueYet(a.cfg.RetryAfter))
 		return
 	}
-	h := x.w.Header()
-	h.Set("Latest-Version", a.seen.Version)
-	a.headers(h)
 	x.out = true
-	if after := x.r.URL.Query().Has("after"); after && !a.news {
-		h.Set("Cache-Control", "no-store")
+	f := fields{h: x.w.Header(), values: make([]string, 0, maxLatestFields)}
+	a.head(&f)
+	switch {
+	case a.after != "" && !a.news:
+		f.set("Cache-Control", "no-store")
 		x.w.WriteHeader(http.StatusNoContent)
-		return
+	case hasCondition(x.r.Header):
+		// No time for ServeContent: a second is too coarse to answer If-Modified-Since
+		// by, and the ETag is exact.
+		a.kind(&f)
+		http.ServeContent(x.w, x.r, "", time.Time{}, bytes.NewReader(a.body))
+	default:
+		a.kind(&f)
+		f.set("Accept-Ranges", "bytes")
+		f.set("Content-Length", a.length)
+		x.w.WriteHeader(http.StatusOK)
+		if x.r.Method != http.MethodHead {
+			_, _ = x.w.Write(a.body) // the client may have gone
+		}
 	}
-	h.Set("Content-Type", "application/json")
-	h.Set("X-Content-Type-Options", "nosniff")
-	// No time for ServeContent: a second is too coarse to answer If-Modified-Since
-	// by, and the ETag is exact.
-	http.ServeContent(x.w, x.r, "", time.Time{}, bytes.NewReader(a.body))
 }
 
-// headers says what a cache wants to know.
-func (a *latestAnswer) headers(h http.Header) {
-	h.Set("ETag", a.etag)
-	age := max(int64(time.Since(a.seen.At)/time.Second), 0)
-	h.Set("Age", strconv.FormatInt(age, 10))
+// hasCondition reports whether a request with these headers may get something else
+// than the whole.
+func hasCondition(h http.Header) bool {
+	for _, name := range [...]string{"If-None-Match", "Range", "If-Match", "If-Unmodified-Since"} {
+		if h[name] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+const maxLatestFields = 10
+
+// head sets what a cache wants to know, and the version.
+func (a *latestAnswer) head(f *fields) {
+	age := max(int64(a.at.Sub(a.seen.At)/time.Second), 0)
+	f.set("Latest-Version", a.seen.Version)
+	f.set("Etag", a.etag)
+	f.set("Last-Modified", a.modified)
+	f.set("Age", strconv.FormatInt(age, 10))
 	if a.cfg.MaxAge > 0 { // a cache counts Age against max-age
-		h.Set("Cache-Control", fmt.Sprintf("max-age=%d", age+int64(a.cfg.MaxAge/time.Second)))
+		f.set("Cache-Control", "max-age="+strconv.FormatInt(age+int64(a.cfg.MaxAge/time.Second), 10))
 	} else {
-		h.Set("Cache-Control", "no-cache")
+		f.set("Cache-Control", "no-cache")
 	}
-	if len(a.seen.Stale) > 0 {
-		h.Set("Stale", strings.Join(a.seen.Stale, ", "))
+	if a.stale != 0 {
+		f.set("Stale", strings.Join(a.seen.Stale, ", "))
 	}
-	h.Set("Last-Modified", a.seen.At.UTC().Format(http.TimeFormat))
+}
+
+func (a *latestAnswer) kind(f *fields) {
+	f.set("Content-Type", "application/json")
+	f.set("X-Content-Type-Options", "nosniff")
 }

@@ -38,9 +38,9 @@ func (f *latestFollower[T]) open(last string) (first []byte, err error) {
 // take returns the newest value, unless it was the last. Whoever comes to a value
 // first encodes it, for all.
 func (f *latestFollower[T]) take() (frames [][]byte, more <-chan struct{}, err error) {
-	now, changed := f.look()
+	now, next := f.look()
 	if now.event == nil || now.id.n == f.seen {
-		return nil, changed, nil
+		return nil, next.Done(), nil
 	}
 	if now.event.claimed.CompareAndSwap(false, true) {
 		f.encode(now)
@@ -52,7 +52,7 @@ func (f *latestFollower[T]) take() (frames [][]byte, more <-chan struct{}, err e
 	}
 	f.seen = now.id.n
 	if now.event.frame == nil {
-		return nil, changed, nil
+		return nil, next.Done(), nil
 	}
 	f.frame[0] = now.event.frame
 	return f.frame[:], nil, nil

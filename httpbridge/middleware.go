@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,7 +45,8 @@ type PoolConfig struct {
 	ServeProblem func(w http.ResponseWriter, r *http.Request, p *Problem)
 	// ReadAhead is how many bytes of a request body that the handler does not read
 	// are read into memory meanwhile. Only when an HTTP/1 body was read to its end
-	// can it be noticed that the client has left. Zero: 256 KiB. Negative: none.
+	// can it be noticed that the client has left: a longer one hides that until the
+	// handler has read it, or the time is up. Zero: 256 KiB. Negative: none.
 	ReadAhead int
 	// Logger gets panics and what a client is not told. Zero: slog.Default().
 	Logger *slog.Logger
@@ -97,6 +99,10 @@ func (cfg PoolConfig) withDefaults() PoolConfig {
 // an http.Flusher and an http.Hijacker. It has no Unwrap method, because what is
 // left behind must not reach the server's own writer.
 //
+// A handler that waits for a result on a worker of a *threadpool.Pool lends its slot
+// to another meanwhile, so requests that wait are not bounded by the pool: give
+// results that are slow a bound of their own.
+//
 // A panic is logged, with the handler's stack, and is 500, or cuts the connection
 // when part of the response was sent; http.ErrAbortHandler cuts it in silence.
 //
@@ -108,7 +114,7 @@ func (cfg PoolConfig) withDefaults() PoolConfig {
 // Handlers that were wrapped by the same Middleware share its limits.
 func Middleware(p Executor, cfg PoolConfig) func(http.Handler) http.Handler {
 	cfg = cfg.withDefaults()
-	m := &middleware{PoolConfig: cfg, pool: p, route: &route{HandlerConfig: HandlerConfig{
+	m := &middleware{PoolConfig: cfg, pool: p, known: make(chan struct{}), route: &route{HandlerConfig: HandlerConfig{
 		Errors: cfg.Errors, ServeProblem: cfg.ServeProblem, Logger: cfg.Logger,
 	}}}
 	if p == nil {
@@ -126,7 +132,36 @@ type middleware struct {
 	pool       Executor
 	route      *route
 
-	waiting atomic.Int64 // requests that are in the pool's queue, or about to be
+	life    atomic.Pointer[context.Context] // what the pool gives to what it runs
+	known   chan struct{}                   // closed once there is life
+	note    sync.Once                       // for that
+	waiting atomic.Int64                    // requests that are in the pool's queue, or about to be
+}
+
+// notePool keeps the ctx that the pool gives to what it runs. That of a
+// *threadpool.Pool is its own and ends when it drops what is in its queue, of which
+// nobody else tells.
+func (m *middleware) notePool(ctx context.Context) {
+	m.note.Do(func() {
+		m.life.Store(&ctx)
+		close(m.known)
+	})
+}
+
+// poolEnds returns a channel that is closed when the pool may have dropped what is in
+// its queue. It is for after known is closed.
+func (m *middleware) poolEnds() <-chan struct{} { return (*m.life.Load()).Done() }
+
+// poolEnded returns the pool's error if it has. If it has not, that ctx was of no
+// more than one function, and says nothing from now on.
+func (m *middleware) poolEnded() error {
+	err := m.pool.CallInThread(context.Background(), func(context.Context) {})
+	if errors.Is(err, eventual.ErrStopped) {
+		return err
+	}
+	never := context.Background()
+	m.life.Store(&never)
+	return nil
 }
 
 // refusal is why a request was not begun. It says so to a client whatever the

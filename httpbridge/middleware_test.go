@@ -465,6 +465,94 @@ func TestMiddleware_StoppedPool(t *testing.T) {
 	}
 }
 
+// TestMiddleware_H02_AStoppedPoolAnswersThoseInItsQueue: they do not wait for a turn
+// that never comes.
+func TestMiddleware_H02_AStoppedPoolAnswersThoseInItsQueue(t *testing.T) {
+	p, err := threadpool.New(threadpool.Config{Max: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, gate := make(chan struct{}), make(chan struct{})
+	url := serve(t, httpbridge.Middleware(p, httpbridge.PoolConfig{QueueTimeout: time.Hour, Timeout: 2 * time.Hour})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		entered <- struct{}{}
+		<-gate // blocking code that knows of no ctx
+	})))
+	answers := make(chan answer)
+	for range 4 {
+		go func() { answers <- ask(url) }() // ends with the answer
+	}
+	<-entered
+	await(t, func() bool { return p.Stats().Queued == 3 })
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := p.Stop(now); err == nil {
+		t.Error("the pool stopped, with a handler that runs")
+	}
+	for range 4 { // the one that runs is left behind
+		if a := <-answers; a.status != http.StatusServiceUnavailable || a.err != nil {
+			t.Errorf("%+v", a)
+		} else if a.header.Get("Retry-After") == "" {
+			t.Errorf("%v", a.header)
+		}
+	}
+	close(gate)
+	if err := p.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// eachItsOwn is an Executor that ends the ctx of each function with it.
+type eachItsOwn struct{ Executor *threadpool.Pool }
+
+func (e eachItsOwn) CallInThread(ctx context.Context, f func(context.Context)) error {
+	return e.Executor.CallInThread(ctx, func(ctx context.Context) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		f(ctx)
+	})
+}
+
+func TestMiddleware_H02_AnEndedCtxIsNotTakenForAStoppedPool(t *testing.T) {
+	h := httpbridge.Middleware(eachItsOwn{newPool(t, threadpool.Config{Max: 1})}, httpbridge.PoolConfig{})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(time.Millisecond)
+		fmt.Fprint(w, "ok")
+	}))
+	url := serve(t, h)
+	answers := make(chan answer)
+	for range 20 {
+		go func() { answers <- ask(url) }() // ends with the answer
+	}
+	for range 20 {
+		if a := <-answers; a.body != "ok" {
+			t.Errorf("%+v", a)
+		}
+	}
+}
+
+// TestMiddleware_H02_ARefusalThatRulesMakeAFailureIsLogged: one that never had its
+// turn, and whose time is up, is told apart from overload by such a rule.
+func TestMiddleware_H02_ARefusalThatRulesMakeAFailureIsLogged(t *testing.T) {
+	var log logtest.Log
+	gate := make(chan struct{})
+	url := serve(t, pooled(t, 2, httpbridge.PoolConfig{
+		Timeout: 50 * time.Millisecond, QueueTimeout: patience, Logger: log.Logger(),
+		Errors: []httpbridge.ErrorRule{httpbridge.OnError(eventual.ErrTimeout, http.StatusGatewayTimeout)},
+	}, func(http.ResponseWriter, *http.Request) { <-gate }))
+	defer close(gate)
+	answers := make(chan answer)
+	for range 3 {
+		go func() { answers <- ask(url) }() // ends with the answer
+	}
+	for range 3 {
+		if a := <-answers; a.status != http.StatusGatewayTimeout {
+			t.Errorf("%+v", a)
+		}
+	}
+	if strings.Count(log.String(), "status=504") != 3 {
+		t.Error(log.String())
+	}
+}
+
 func TestMiddleware_NilExecutor(t *testing.T) {
 	var log logtest.Log
 	h := httpbridge.Middleware(nil, httpbridge.PoolConfig{Logger: log.Logger()})(http.NotFoundHandler())

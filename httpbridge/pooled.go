@@ -146,10 +146,19 @@ func (j *pooledRequest) wait() error {
 	queued := time.NewTimer(j.m.QueueTimeout)
 	defer queued.Stop()
 	over := j.ctx.Done()
+	known := j.m.known
+	var stopped <-chan struct{} // nil until it is known
 	for {
 		select {
 		case <-j.done:
 			return j.outcome()
+		case <-known:
+			known, stopped = nil, j.m.poolEnds()
+		case <-stopped:
+			stopped = nil
+			if err := j.m.poolEnded(); err != nil && j.abandon() {
+				return refusal{err, j.m.retryAfter()}
+			}
 		case <-queued.C:
 			if j.abandon() {
 				return refusal{errNoWorker, j.m.retryAfter()}
@@ -219,6 +228,7 @@ func (j *pooledRequest) run(ctx context.Context) {
 		return
 	}
 	j.worker = park.ID()
+	j.m.notePool(ctx)
 	stop := context.AfterFunc(ctx, func() { j.end(context.Cause(ctx)) }) // the pool has been stopped
 	returned := false
 	defer func() {
@@ -305,11 +315,14 @@ func (m *middleware) retryAfter() time.Duration {
 	return m.RetryAfter + rand.N(m.RetryAfter+1)
 }
 
-// shed refuses a request. It does not log it as a failure: under overload there
-// are many, and they are what should happen.
+// shed refuses a request. It does not log it as a failure, unless the rules make
+// something else of it than a refusal: under overload there are many, and they are
+// what should happen.
 func (m *middleware) shed(x *exchange, err error) {
 	p, err := x.problemFor(err)
-	if log := x.logger(); log.Enabled(x.r.Context(), slog.LevelDebug) {
+	if s := p.status(); s != http.StatusServiceUnavailable && s != http.StatusTooManyRequests {
+		x.log(s, err)
+	} else if log := x.logger(); log.Enabled(x.r.Context(), slog.LevelDebug) {
 		log.DebugContext(x.r.Context(), "httpbridge: request refused", "status", p.status(), "method", x.r.Method, "path", x.r.URL.Path, "error", err)
 	}
 	x.problem(p)

@@ -39,9 +39,8 @@ func newVersions[T any](l *eventual.Latest[T]) *versions[T] {
 	return &versions[T]{l: l, epoch: epoch, newest: version[T]{id: eventID{epoch: epoch}}}
 }
 
-// look returns the newest value, and the channel that is closed when there is a
-// newer one.
-func (vs *versions[T]) look() (now version[T], changed <-chan struct{}) {
+// look returns the newest value, and what is done when there is a newer one.
+func (vs *versions[T]) look() (now version[T], next *eventual.Result[T]) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
 	for vs.next == nil || isDone(vs.next) {
@@ -54,7 +53,7 @@ func (vs *versions[T]) look() (now version[T], changed <-chan struct{}) {
 			}
 		}
 	}
-	return vs.newest, vs.next.Done()
+	return vs.newest, vs.next
 }
 
 func isDone[T any](r *eventual.Result[T]) bool {

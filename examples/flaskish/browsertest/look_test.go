@@ -10,11 +10,14 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// pages are all of them, with what is done on each to give it something to show.
-var pages = []struct {
+// look is a page as it is looked at.
+type look struct {
 	name, path string
-	prepare    func(b *tab)
-}{
+	prepare    func(b *tab) // what is done to give it something to show
+}
+
+// looks are all pages with something to show.
+var looks = []look{
 	{"rates", "/", func(b *tab) {
 		b.await("document.querySelector('#plot canvas') && document.querySelectorAll('.up, .down').length > 20")
 	}},
@@ -37,32 +40,57 @@ var pages = []struct {
 	{"status", "/status", func(b *tab) { b.await("document.querySelector('#lag canvas')") }},
 }
 
+// emptyLooks are those of a program that has nothing to show yet.
+var emptyLooks = []look{
+	{"rates-empty", "/", func(b *tab) { b.await("document.body.innerText.includes('no rates yet')") }},
+	{"chat-empty", "/chat", func(b *tab) { b.await("document.querySelector('#live').dataset.state === 'on'") }},
+	{"jobs-empty", "/jobs", func(b *tab) { b.await("!document.querySelector('#none').hidden") }},
+	{"download-waiting", "/download", func(b *tab) { b.await("document.querySelector('.waiting')") }},
+}
+
+var sizes = []struct {
+	name          string
+	width, height int64
+}{{"desktop", 1280, 800}, {"phone", 390, 844}}
+
 // TestLook looks at every page in each size and theme: nothing is wider than the
 // screen, and the theme is what was asked for. With LOOK set to a directory the
 // pictures are kept there.
 func TestLook(t *testing.T) {
 	p := start(t, "-every", "1s", "-drip", "200ms")
-	sizes := []struct {
-		name          string
-		width, height int64
-	}{{"desktop", 1280, 800}, {"phone", 390, 844}}
-	for _, page := range pages {
-		b := open(t, p.url+page.path)
-		page.prepare(b)
-		for _, size := range sizes {
-			b.do(chromedp.EmulateViewport(size.width, size.height))
-			for _, theme := range []string{"light", "dark"} {
-				name := fmt.Sprintf("%s-%s-%s", page.name, size.name, theme)
-				b.call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
-				if wide := get[int64](b, "document.documentElement.scrollWidth"); wide > size.width {
-					t.Errorf("%s: %d pixels wide", name, wide)
-				}
-				dark := get[bool](b, "getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0] < 100")
-				if dark != (theme == "dark") {
-					t.Errorf("%s: the background is %s", name, get[string](b, "getComputedStyle(document.body).backgroundColor"))
-				}
-				b.keep(name)
+	for _, l := range looks {
+		l.at(t, p)
+	}
+	feed := newFeed(t)
+	feed.broken.Store(true)
+	p = start(t, "-every", "500ms", "-drip", "1m", "-feed", feed.url())
+	for _, l := range emptyLooks {
+		l.at(t, p)
+	}
+	feed.broken.Store(false)
+	look{"rates-stale", "/", func(b *tab) {
+		b.await("document.querySelectorAll('tr[data-currency]').length > 2 && document.querySelector('#stale').hidden")
+		feed.broken.Store(true)
+		b.await("!document.querySelector('#stale').hidden")
+	}}.at(t, p)
+}
+
+func (l look) at(t *testing.T, p *program) {
+	b := open(t, p.url+l.path)
+	l.prepare(b)
+	for _, size := range sizes {
+		b.do(chromedp.EmulateViewport(size.width, size.height))
+		for _, theme := range []string{"light", "dark"} {
+			name := fmt.Sprintf("%s-%s-%s", l.name, size.name, theme)
+			b.call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
+			if wide := get[int64](b, "document.documentElement.scrollWidth"); wide > size.width {
+				t.Errorf("%s: %d pixels wide", name, wide)
 			}
+			dark := get[bool](b, "getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0] < 100")
+			if dark != (theme == "dark") {
+				t.Errorf("%s: the background is %s", name, get[string](b, "getComputedStyle(document.body).backgroundColor"))
+			}
+			b.keep(name)
 		}
 	}
 }

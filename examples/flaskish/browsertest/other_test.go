@@ -71,3 +71,62 @@ func TestKeyboard(t *testing.T) {
 		}
 	}
 }
+
+// tabTo presses the Tab key until what selector says has the focus.
+func (b *tab) tabTo(selector string) {
+	b.t.Helper()
+	for range 100 {
+		b.do(chromedp.KeyEvent("\t"))
+		if get[bool](b, "document.activeElement.matches("+quoted(selector)+")") {
+			return
+		}
+	}
+	b.t.Fatalf("the Tab key does not lead to %s", selector)
+}
+
+func (b *tab) enter() { b.t.Helper(); b.do(chromedp.KeyEvent("\r")) }
+
+// TestKeyboardOnly does what the pages are for without a pointer.
+func TestKeyboardOnly(t *testing.T) {
+	p := start(t, "-drip", "200ms")
+	b := open(t, p.url+"/")
+	b.await("document.querySelector('#plot canvas')")
+	b.tabTo(".skip")
+	b.enter()
+	b.tabTo("#converter [name=amount]") // the first after what was skipped
+	b.do(chromedp.KeyEvent("\b\b\b7"))
+	b.enter()
+	b.await("/7 USD = [0-9.]+ JPY/.test(document.querySelector('#conversion').innerText)")
+	b.tabTo("tr[data-currency=JPY] .pick")
+	b.enter()
+	b.await("document.querySelector('#shown').textContent === 'JPY'")
+
+	b.do(chromedp.Navigate(p.url + "/chat"))
+	b.await("document.querySelector('#live').dataset.state === 'on'")
+	b.tabTo("#text")
+	b.do(chromedp.KeyEvent("said by hand"))
+	b.enter()
+	b.await("document.querySelector('#log li')?.innerText.includes('said by hand') && document.activeElement.id === 'text'")
+	b.tabTo(".rooms a[href$=rates]")
+	b.enter()
+	b.await("document.querySelector('#room-title')?.textContent === 'rates'")
+
+	b.do(chromedp.Navigate(p.url + "/jobs"))
+	b.await("document.querySelector('#live').dataset.state === 'on'")
+	b.tabTo("#order button[value=one]")
+	b.enter()
+	b.await("document.querySelector('.job[data-state=done]')")
+	b.tabTo(".job .remove")
+	b.enter()
+	b.await("document.querySelectorAll('.job').length === 0")
+	if at := get[string](b, "document.activeElement.tagName"); at == "BODY" {
+		t.Error("the focus is lost with the job that was removed")
+	}
+	b.tabTo("#theme")
+	b.enter()
+	b.await("document.querySelector('#theme').textContent === 'Light'")
+
+	b.tabTo("nav a[href='/download']")
+	b.enter()
+	b.await("document.querySelectorAll('.line').length > 20")
+}

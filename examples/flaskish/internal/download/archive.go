@@ -28,6 +28,12 @@ type Row struct {
 	Line             string      // points of a line 100 wide and 24 high
 }
 
+// Size is how much was fetched, for display.
+func (a Archive) Size() string { return fmt.Sprintf("%.0f kB", float64(a.Bytes)/1000) }
+
+// ChangeText is Change with a minus sign that is as wide as a plus.
+func (r Row) ChangeText() string { return strings.Replace(r.Change, "-", "−", 1) }
+
 // Summarize reads a file of the ECB's.
 func Summarize(file []byte, took time.Duration) (Archive, error) {
 	days, err := ecb.Parse(bytes.NewReader(file))

@@ -80,7 +80,7 @@ func TestALaterVisitShowsWhatTheFirstStarted(t *testing.T) {
 		t.Fatalf("%d fetches by two visitors", len(src.begun))
 	}
 	src.settle[0](Archive{Bytes: 12345, Days: 61}, nil)
-	ada.visit("12345 bytes")
+	ada.visit("12 kB")
 	bob.visit(">Not there yet<")
 	if n := d.stash.Len(); n != 1 {
 		t.Errorf("%d results are kept, one is still to come", n)
@@ -121,7 +121,7 @@ func TestAnotherVisitorsCookieFindsNothing(t *testing.T) {
 	}
 	src.settle[0](Archive{Bytes: 12345}, nil)
 	eve.visit(">Started<")
-	ada.visit("12345 bytes")
+	ada.visit("12 kB")
 }
 
 func TestCloseEndsWhatIsUnderWay(t *testing.T) {

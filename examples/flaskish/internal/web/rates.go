@@ -32,14 +32,20 @@ type quoteView struct {
 	Change string `json:"change,omitempty"` // per cent since the fixing before
 }
 
-func (a *App) viewTable(s httpbridge.Seen) any {
+func viewTable(s httpbridge.Seen) any {
 	t, _ := s.Value.(rates.Table)
-	h, _, _ := a.Rates.Health.Load()
+	h, _ := s.State.(poller.HealthReport)
 	return newTableView(t, newFreshness(t, h, s.Stale))
 }
 
+// health is what the table is shown beside.
+func (a *App) health() any {
+	h, _, _ := a.Rates.Health.Load()
+	return h
+}
+
 // viewNews is what the page's stream says: the table, and how far it can be trusted.
-func (a *App) viewNews(s httpbridge.Seen) any {
+func viewNews(s httpbridge.Seen) any {
 	n, _ := s.Value.(poller.News)
 	return newTableView(n.Table, newFreshness(n.Table, n.Health, staleData(n.Table)))
 }

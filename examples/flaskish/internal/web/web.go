@@ -36,10 +36,10 @@ func (a *App) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", a.home)
 	mux.Handle("GET /api/rates", httpbridge.Latest(&a.Rates.Latest, httpbridge.LatestConfig{
 		RetryAfter: a.retryAfter(), StaleAfter: a.staleAfter(), DataStaleAfter: dataStaleAfter,
-		View: a.viewTable, Logger: a.Site.Logger,
+		View: viewTable, State: a.health, Logger: a.Site.Logger,
 	}))
 	mux.Handle("GET /api/rates/events", httpbridge.Events(&a.Rates.News, httpbridge.EventsConfig{
-		View: a.viewNews, MaxPerOwner: 64, Logger: a.Site.Logger,
+		View: viewNews, MaxPerOwner: 64, Logger: a.Site.Logger,
 	}))
 	mux.HandleFunc("GET /api/rates/{currency}", a.rate)
 	mux.HandleFunc("GET /api/rates/{currency}/history", a.history)

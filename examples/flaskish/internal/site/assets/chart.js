@@ -34,11 +34,11 @@ function axis(options) {
 
 // chart draws into element, whose size it follows. series are uPlot's, with the
 // name of a custom property as their colour.
-export function chart(element, { series, format, scale = {}, time = true, height = 280, xValues, xFormat }) {
+export function chart(element, { series, format, scale = {}, time = true, height = 280, right = 12, xValues, xFormat }) {
   const options = {
     width: element.clientWidth,
     height,
-    padding: [12, 12, 0, 0],
+    padding: [12, right, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 8 } },
     scales: { x: { time }, y: scale },

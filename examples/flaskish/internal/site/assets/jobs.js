@@ -107,8 +107,10 @@ function set(card, job) {
   find("progress").value = job.percent;
   find("progress").hidden = job.state === "done";
   const over = !["waiting", "running"].includes(job.state);
+  const focused = over && document.activeElement === find(".cancel");
   find(".cancel").hidden = over;
   find(".remove").hidden = !over;
+  if (focused) find(".remove").focus(); // whoever uses the keyboard goes on from here
   find(".link").hidden = !job.location || job.state === "canceled";
   if (job.problem && find(".problem").hidden) {
     find(".problem").hidden = false;
@@ -150,6 +152,10 @@ function update(jobs) {
   const ids = new Set(jobs.map((job) => job.id));
   for (const [id, card] of shown) {
     if (ids.has(id)) continue;
+    if (card.contains(document.activeElement)) {
+      const neighbour = card.nextElementSibling ?? card.previousElementSibling;
+      (neighbour?.querySelector("button:not([hidden])") ?? $("jobs-title")).focus();
+    }
     card.remove();
     shown.delete(id);
   }

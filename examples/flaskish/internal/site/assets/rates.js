@@ -20,7 +20,7 @@ function banner(text) {
 function tellFreshness(table) {
   clearTimeout(overdue);
   if (table.failing_since) {
-    banner(`The feed cannot be read since ${table.failing_since.slice(11, 19)} UTC. These are the last good rates.`);
+    banner(`The feed cannot be read since ${table.failing_since.slice(11, 19)} UTC.${rows.size > 0 ? " These are the last good rates." : ""}`);
     return;
   }
   banner("");
@@ -59,7 +59,7 @@ function update(table) {
     if (rate.textContent !== quote.rate) {
       rate.textContent = quote.rate;
       rate.classList.add("moved");
-      setTimeout(() => rate.classList.remove("moved"), 600);
+      setTimeout(() => rate.classList.remove("moved"), 1600);
     }
     setChange(row.querySelector(".change"), quote.change);
     const old = row.querySelector(".old");
@@ -118,15 +118,19 @@ function draw() {
   const days = history.points.map((p) => seconds(p.date));
   const past = history.points.map((p) => (p.date <= now ? Number(p.rate) : null));
   const future = history.points.map((p) => (p.date >= now ? Number(p.rate) : null));
-  plot ??= chart($("plot"), {
-    series: [{ colour: "--ghost", width: 1.5 }, { colour: "--accent" }],
-    format: (v) => v.toFixed(digits(v)),
-    xValues: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" })),
-  });
-  plot.setData([days, future, past]);
+  const course = history.points.length > 1;
+  $("one-day").hidden = course;
+  document.querySelector("figure").hidden = !course;
   $("shown").textContent = shown;
   $("shown-rate").textContent = quote.rate;
   setChange($("shown-change"), quote.change);
+  if (!course) return;
+  plot ??= chart($("plot"), {
+    series: [{ colour: "--ghost", width: 1.5 }, { colour: "--accent" }],
+    format: (v, _, ticks) => v.toFixed(digits(ticks.at(-1))),
+    xValues: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" })),
+  });
+  plot.setData([days, future, past]);
   $("ghost").hidden = !history.points.some((p) => p.date > now);
   const seen = past.filter((v) => v !== null);
   $("plot").setAttribute("aria-label",

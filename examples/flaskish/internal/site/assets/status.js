@@ -92,7 +92,8 @@ function draw(past) {
   plot ??= chart(document.getElementById("lag"), {
     height: 320,
     series: [{ colour: "--accent", fillColour: "--accent-wash" }],
-    format: (v) => (v >= 10 ? v.toFixed(0) : v.toFixed(1)),
+    right: 32, // for half of a time of day
+    format: (v, _, ticks) => v.toFixed(ticks[1] - ticks[0] < 1 ? 1 : 0),
     scale: { range: (_, low, high) => [0, Math.max(2, high * 1.15)] },
     xValues: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false })),
   });
