@@ -26,9 +26,10 @@ type PoolConfig struct {
 	// Timeout is how long a request may take, its time in the queue included. Zero:
 	// 30 s.
 	Timeout time.Duration
-	// QueueLimit is how many requests may wait for a worker; more are refused at
-	// once. A request waits, for a moment, also when a worker is free, so it should
-	// not be less than the pool has workers. Zero: 100. Negative: the pool decides.
+	// QueueLimit is how many requests may wait, for a worker or, in a handler whose
+	// worker lends its slot meanwhile, for a result; more are refused at once. A
+	// request waits, for a moment, also when a worker is free, so it should not be
+	// less than the pool has workers. Zero: 100. Negative: the pool decides.
 	QueueLimit int
 	// QueueTimeout is how long a request may wait for a worker. Zero: 5 s.
 	QueueTimeout time.Duration
@@ -100,8 +101,8 @@ func (cfg PoolConfig) withDefaults() PoolConfig {
 // left behind must not reach the server's own writer.
 //
 // A handler that waits for a result on a worker of a *threadpool.Pool lends its slot
-// to another meanwhile, so requests that wait are not bounded by the pool: give
-// results that are slow a bound of their own.
+// to another meanwhile. It counts as one that waits then, so there are never more
+// requests in progress than p has workers and QueueLimit allows.
 //
 // A panic is logged, with the handler's stack, and is 500, or cuts the connection
 // when part of the response was sent; http.ErrAbortHandler cuts it in silence.
@@ -135,7 +136,7 @@ type middleware struct {
 	life    atomic.Pointer[context.Context] // what the pool gives to what it runs
 	known   chan struct{}                   // closed once there is life
 	note    sync.Once                       // for that
-	waiting atomic.Int64                    // requests that are in the pool's queue, or about to be
+	waiting atomic.Int64                    // requests that are in the pool's queue, or about to be, or in a lent slot
 }
 
 // notePool keeps the ctx that the pool gives to what it runs. That of a

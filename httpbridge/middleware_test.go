@@ -112,6 +112,59 @@ func TestMiddleware_H07_BoundedUnderTenfoldOverload(t *testing.T) {
 	}
 }
 
+// TestMiddleware_H07_HandlersThatWaitForResultsAreBounded: a worker that waits for a
+// result lends its slot, and yet there is an end to how many requests do.
+func TestMiddleware_H07_HandlersThatWaitForResultsAreBounded(t *testing.T) {
+	const workers, queue, clients = 2, 6, 80
+	var running, most atomic.Int32
+	gate, open := eventual.New[string](nil)
+	h := pooled(t, workers, httpbridge.PoolConfig{QueueLimit: queue, QueueTimeout: patience, Timeout: patience}, func(w http.ResponseWriter, r *http.Request) {
+		n := running.Add(1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		text, err := gate.WaitContext(r.Context())
+		running.Add(-1)
+		fmt.Fprint(w, text, err)
+	})
+	url := serve(t, h)
+	wave := func(meanwhile func()) (served int) {
+		answers := make(chan answer, clients)
+		for range clients {
+			go func() { answers <- ask(url) }() // ends with the answer
+		}
+		for i := range clients {
+			if i == clients-workers-queue { // so many were refused at once
+				meanwhile()
+			}
+			switch a := <-answers; {
+			case a.status == 200 && a.body == "done<nil>":
+				served++
+			case a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "":
+				t.Fatalf("%+v", a)
+			}
+		}
+		return served
+	}
+	if served, n := wave(func() { open("done", nil) }), int(most.Load()); served < n || n < queue || n > workers+queue {
+		t.Errorf("at most %d at once, %d served", n, served)
+	}
+	// What was counted is given back.
+	if served := wave(func() {}); served < queue {
+		t.Errorf("only %d served", served)
+	}
+}
+
+// TestMiddleware_H07_AHandlerMayStopItsPool: the pool still knows its own worker.
+func TestMiddleware_H07_AHandlerMayStopItsPool(t *testing.T) {
+	p := newPool(t, threadpool.Config{Max: 1})
+	url := serve(t, httpbridge.Middleware(p, httpbridge.PoolConfig{Timeout: patience})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, p.Stop(context.Background()))
+	})))
+	if a := ask(url); a.body != "<nil>" {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestMiddleware_H07_StreamsDoNotEatTheBudget(t *testing.T) {
 	var s httpbridge.Stream[int]
 	var l eventual.Latest[int]

@@ -44,6 +44,7 @@ type pooledRequest struct {
 	failure error  // why it did not return
 	cause   error  // of its ctx, if that had ended when it returned
 	worker  int64  // its goroutine
+	counted bool   // what it waits for is counted
 	resume  func() // takes back the slot that was lent; nil if none was
 }
 
@@ -227,7 +228,7 @@ func (j *pooledRequest) run(ctx context.Context) {
 	if !j.state.CompareAndSwap(inQueue, inWorker) {
 		return
 	}
-	j.worker = park.ID()
+	j.enterWorker()
 	j.m.notePool(ctx)
 	stop := context.AfterFunc(ctx, func() { j.end(context.Cause(ctx)) }) // the pool has been stopped
 	returned := false
@@ -236,6 +237,7 @@ func (j *pooledRequest) run(ctx context.Context) {
 			j.failure = j.unwound(recover())
 		}
 		stop()
+		j.leaveWorker()
 		j.cleanUp()
 	}()
 	j.next.ServeHTTP(&j.w, j.r)
@@ -243,6 +245,32 @@ func (j *pooledRequest) run(ctx context.Context) {
 	if j.cause = context.Cause(j.base); j.cause == nil && !j.streaming.Load() {
 		j.cause = context.Cause(j.ctx)
 	}
+}
+
+// enterWorker takes note of the goroutine that runs the handler. Where that lends its
+// slot when it waits for a result, the request counts as one that waits meanwhile:
+// else a pool would have any number of requests that each wait for something.
+func (j *pooledRequest) enterWorker() {
+	j.worker = park.ID()
+	if j.counted = park.Current(j.worker) != nil; j.counted {
+		park.Enter(j)
+	}
+}
+
+func (j *pooledRequest) leaveWorker() {
+	if j.counted {
+		park.Leave(j.worker)
+	}
+}
+
+// BeforePark counts the request while its handler waits, after the pool's own hook.
+// A stream is no request.
+func (j *pooledRequest) BeforePark(any) (resume func(), err error) {
+	if j.streaming.Load() {
+		return nil, nil
+	}
+	j.m.waiting.Add(1)
+	return func() { j.m.waiting.Add(-1) }, nil
 }
 
 // unwound says why a handler did not return, and logs it: the request may be over

@@ -29,7 +29,7 @@ const (
 	fetchTimeout = 20 * time.Second
 	keepResults  = 15 * time.Minute
 	queueLimit   = 64              // jobs that wait for a thread or a process
-	visitLimit   = 32              // requests that wait for a thread
+	visitLimit   = 32              // requests that wait for a thread, or in one for what they want
 	jobTimeout   = 5 * time.Minute // of a worker process
 	jobGrace     = time.Second / 2 // for a worker to stop when it is asked to
 )
@@ -105,7 +105,7 @@ func newApp(o options, source feedSource, log *slog.Logger) (a *app, err error) 
 	(&web.App{Site: s, Rates: rates, Every: o.every}).Register(mux)
 	chat.New(a.hub, s).Register(mux)
 	a.jobs.Register(mux)
-	// Blocking code, in threads that are not those of the jobs.
+	// Blocking code: so many visits at once and no more, however many come.
 	pooled := httpbridge.Middleware(a.pages, httpbridge.PoolConfig{Timeout: 5 * time.Second, QueueLimit: visitLimit, Logger: log})
 	mux.Handle("GET /download", pooled(a.downloads.Handler()))
 	st.Register(mux)
