@@ -95,7 +95,7 @@ func caller() string {
 // untyped hides the types of fn.
 func untyped[In, Out any](fn func(context.Context, In) (Out, error)) prepareFunc {
 	return func(c *codecs, r received) (runFunc, error) {
-		in, err := contained(func() (In, error) { return decode[In](c.codec, &c.types, r) })
+		in, err := contained(func() (In, error) { return decodeSame[In](c.codec, &c.types, r) })
 		r.release()
 		if err != nil {
 			return nil, &edgeError{codeDecode, fmt.Errorf("decoding the argument: %w", err)}
@@ -105,7 +105,7 @@ func untyped[In, Out any](fn func(context.Context, In) (Out, error)) prepareFunc
 			if err != nil {
 				return payload{}, err
 			}
-			p, err := encode(c.encoder, out)
+			p, err := encodeSame(c.encoder, out)
 			if err != nil {
 				return payload{}, &edgeError{codeEncode, fmt.Errorf("encoding the result: %w", err)}
 			}

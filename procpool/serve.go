@@ -57,10 +57,9 @@ type server struct {
 	r    *frame.Reader
 	seen mappings
 
-	writing chan struct{} // one slot: a lock that is held while the pool may be slow to read; it guards the next four
-	out     outbox
-	held    int    // bytes of out that are in the tray
-	written uint64 // how many bytes are in the connection
+	writing chan struct{} // one slot: a lock that is held while the pool may be slow to read; it guards the next three
+	out     outbox        // what is in it between two holders of the lock is in the tray
+	written uint64        // how many bytes are in the connection
 	sent    sentTypes
 
 	mu         sync.Mutex // guards what follows; nothing blocks and no user code runs under it

@@ -54,8 +54,7 @@ func (s *server) putValue(t frame.Type, id uint64, name string, v payload, hold 
 	}
 	o.buf = append(o.buf, v.data...)
 	binary.BigEndian.PutUint32(o.buf[at:], uint32(len(o.buf)-at-frame.HeaderSize))
-	if hold && len(o.fds) == 0 && s.held == at && s.tray.put(o.buf[at:]) {
-		s.held = len(o.buf)
+	if hold && len(o.fds) == 0 && s.tray.put(o.buf[at:]) {
 		<-s.writing
 		return
 	}
@@ -79,7 +78,6 @@ func (s *server) flush() {
 		s.written += uint64(n)
 		s.tray.written(s.written)
 	}
-	s.held = 0
 	<-s.writing
 	if err != nil {
 		s.poolGone(err)
