@@ -70,7 +70,7 @@ func TestPlain_ValuesCross(t *testing.T) {
 }
 
 func TestPlain_TooLarge(t *testing.T) {
-	if _, err := encodeSame(encoder{limit: 3}, "four"); !errors.Is(err, ErrTooLarge) {
+	if _, err := encodeSame(encoder{limit: 4}, "four"); !errors.Is(err, ErrTooLarge) {
 		t.Error(err)
 	}
 }
@@ -86,21 +86,22 @@ func notPlain[T any](t *testing.T, bodies ...string) {
 }
 
 func TestPlain_WhatIsNoValue(t *testing.T) {
-	notPlain[int](t, "", "\x80", "\x01\x01", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")
-	notPlain[int64](t, "", "\x80")
-	notPlain[uint64](t, "", "\x80", "\x00\x00")
-	notPlain[float64](t, "", "1234567", "123456789")
-	notPlain[struct{ A int }](t, "", "\x01")
+	notPlain[int](t, "", "i", "u\x01", "i\x80", "i\x01\x01", "i\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")
+	notPlain[int64](t, "", "i", "s\x01", "i\x80")
+	notPlain[uint64](t, "", "u", "i\x01", "u\x80", "u\x00\x00")
+	notPlain[float64](t, "", "f", "u12345678", "f1234567", "f123456789")
+	notPlain[string](t, "", "i\x01", "x")
+	notPlain[struct{ A int }](t, "", "i\x01")
 	var v int
-	if err := decodeInto(gobCodec, new(receivedTypes), received{encoding: frame.Encoded, key: plainKey, data: []byte{2}}, &v); err == nil {
+	if err := decodeInto(gobCodec, new(receivedTypes), received{encoding: frame.Encoded, key: plainKey, data: []byte("i\x02")}, &v); err == nil {
 		t.Error("a value whose type only one side knows")
 	}
 }
 
 func FuzzPlain(f *testing.F) {
 	f.Add([]byte{})
-	f.Add([]byte{0x80, 1})
-	f.Add([]byte("12345678"))
+	f.Add([]byte("i\x80\x01"))
+	f.Add([]byte("stext"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := received{encoding: frame.Encoded, key: plainKey, data: body}
 		if v, err := decodeSame[int](gobCodec, new(receivedTypes), r); err == nil {
@@ -108,7 +109,8 @@ func FuzzPlain(f *testing.F) {
 				t.Errorf("%d became %d, %v", v, got, err)
 			}
 		}
-		if s, err := decodeSame[string](gobCodec, new(receivedTypes), r); err != nil || s != string(body) {
+		s, err := decodeSame[string](gobCodec, new(receivedTypes), r)
+		if is := len(body) > 0 && body[0] == plainString; is != (err == nil) || is && s != string(body[1:]) {
 			t.Errorf("%q became %q, %v", body, s, err)
 		}
 	})
