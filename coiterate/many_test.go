@@ -38,7 +38,11 @@ func TestCoiterate_C06_ManyTasks(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	each := (after.HeapAlloc + after.StackInuse - before.HeapAlloc - before.StackInuse) / uint64(n)
-	if !raceEnabled && each > 5<<10 {
+	most := uint64(5 << 10)
+	if runtime.GOOS == "windows" {
+		most += 6 << 10 // a stack has 8 KiB at the least there, not 2
+	}
+	if !raceEnabled && each > most {
 		t.Errorf("%d bytes a task", each)
 	}
 	t.Logf("%d bytes a task", each)

@@ -22,7 +22,7 @@ func Answer[In, Out any](fn func(context.Context, In) (Out, error)) ParentFunc {
 	if fn == nil {
 		return ParentFunc{}
 	}
-	return ParentFunc{untyped(fn)}
+	return ParentFunc{untyped(fn, encode[Out])} // CallParent may have another Out
 }
 
 // answer is what a function of the pool's process gave.

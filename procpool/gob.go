@@ -21,7 +21,7 @@ import (
 
 // gobType is how values of one type become bytes.
 type gobType struct {
-	key      uint64 // names the definitions on the wire; 0: values carry their own
+	key      uint64 // names the definitions on the wire, above plainKey; 0: values carry their own
 	encoders sync.Pool
 	defs     atomic.Pointer[[]byte] // set by the first encoder
 }
@@ -45,7 +45,7 @@ func gobTypeOf(t reflect.Type) *gobType {
 	// What an interface holds is defined when it is met, so such values are
 	// messages of their own.
 	if !holdsInterface(t, map[reflect.Type]bool{}) {
-		g.key = gobTypeKey.Add(1)
+		g.key = plainKey + gobTypeKey.Add(1)
 	}
 	actual, _ := gobTypes.LoadOrStore(t, g)
 	return actual.(*gobType)
@@ -157,7 +157,7 @@ type sentTypes map[uint64]bool
 // the other side has not got them.
 func (s sentTypes) prefix(b []byte, key uint64, defs []byte) []byte {
 	b = binary.AppendUvarint(b, key)
-	if key == 0 {
+	if key <= plainKey {
 		return b
 	}
 	if s[key] {
@@ -187,8 +187,8 @@ func (r *receivedTypes) note(body []byte) (key uint64, data []byte, err error) {
 		return 0, nil, errGob
 	}
 	body = body[n:]
-	if key == 0 {
-		return 0, body, nil
+	if key <= plainKey {
+		return key, body, nil
 	}
 	size, n := binary.Uvarint(body)
 	if n <= 0 || size > uint64(len(body)-n) {
@@ -237,8 +237,11 @@ func (r *receivedTypes) decode(key uint64, data []byte, v any) (err error) {
 			err = fmt.Errorf("decoding: %v", p)
 		}
 	}()
-	if key == 0 {
+	switch key {
+	case 0:
 		return gob.NewDecoder(bytes.NewReader(data)).Decode(v)
+	case plainKey:
+		return errPlain // both sides would have to know the type
 	}
 	d, defs := r.take(key)
 	if defs != nil {

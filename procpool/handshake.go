@@ -29,7 +29,8 @@ type welcome struct {
 	Codec      string `json:"codec"`
 	MaxPayload int    `json:"max_payload"`
 	Shared     bool   `json:"shared"`
-	Tray       bool   `json:"tray,omitempty"` // its descriptor comes with this frame
+	Tray       bool   `json:"tray,omitempty"`    // its descriptor comes with this frame
+	Reserve    int    `json:"reserve,omitempty"` // see reserve; bytes
 	Pool       string `json:"pool"`
 	Worker     int    `json:"worker"`
 	Error      string `json:"error,omitempty"` // why it is not welcome; the pool kills it
@@ -53,7 +54,7 @@ func (w *worker) hello(f frame.Frame) error {
 	p := w.p
 	answer := welcome{
 		Protocol: protocolVersion, Codec: p.encoder.codec.String(), MaxPayload: p.cfg.MaxPayload,
-		Shared: h.Shared, Pool: p.cfg.Name, Worker: w.id,
+		Shared: h.Shared, Reserve: p.cfg.reserve(), Pool: p.cfg.Name, Worker: w.id,
 	}
 	err := p.acceptable(h)
 	if err == nil {

@@ -45,7 +45,7 @@ func submit[In, Out any](ctx context.Context, op string, p *Pool, f *Func[In, Ou
 	if err := p.refusal(); err != nil {
 		return eventual.Failed[Out](err)
 	}
-	payload, err := contained(func() (payload, error) { return encode(p.encoder, in) })
+	payload, err := contained(func() (payload, error) { return encodeSame(p.encoder, in) })
 	if err != nil {
 		return eventual.Failed[Out](p.errorf("argument of %s: %w", f.f.name, err))
 	}
@@ -200,7 +200,7 @@ func (j *job[Out]) succeed(c *codecs, r received) {
 		}
 		j.end(v, err)
 	}()
-	v, err = contained(func() (Out, error) { return decode[Out](c.codec, &c.types, r) })
+	v, err = contained(func() (Out, error) { return decodeSame[Out](c.codec, &c.types, r) })
 }
 
 func (j *job[Out]) fail(err error) {

@@ -121,9 +121,6 @@ func TestProcpool_P02_LimitThatIsRefused(t *testing.T) {
 }
 
 func TestProcpool_P04_AddressSpace(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector has its own way to run out of addresses")
-	}
 	free := newPool(t, procpool.Config{Max: 1})
 	mapped, err := procpool.DeferToProcess(bg, free, mappedMemory, struct{}{}).Wait(soon)
 	if err != nil {

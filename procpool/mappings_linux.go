@@ -1,35 +1,77 @@
 package procpool
 
-import "golang.org/x/sys/unix"
+import (
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
 
 // mappings are the blocks that a worker was sent before. The pool uses a block
 // again and again, and to map it anew each time would cost more than to copy what
 // is in it. It is for one goroutine at a time, the one that reads.
 type mappings struct {
-	byInode map[uint64][]byte
+	byInode map[uint64]*mapping
 	bytes   int
+	uses    uint64
 }
 
-// of returns the mapping of a block, which cannot shrink, or nil if it is better
-// read otherwise. While a block is mapped its inode number is nobody else's.
-func (s *mappings) of(fd int, st *unix.Stat_t) []byte {
+type mapping struct {
+	at      []byte
+	lastUse uint64       // the reader's alone
+	readers atomic.Int32 // that may look at it now; only the goroutine that reads adds one
+}
+
+// of returns the mapping of a block, which cannot shrink, with one more reader; or
+// nil if it is better read otherwise. While a block is mapped its inode number is
+// nobody else's.
+func (s *mappings) of(fd int, st *unix.Stat_t) *mapping {
 	if s == nil || st.Size == 0 || st.Size > keptBytes {
 		return nil
 	}
-	if m, ok := s.byInode[st.Ino]; ok {
-		return m
+	m := s.byInode[st.Ino]
+	if m == nil && s.makeRoom(int(st.Size)) {
+		m = s.add(fd, st)
 	}
-	if s.bytes+int(st.Size) > keptBytes {
-		return nil // those that are kept are good for most
+	if m == nil || int64(len(m.at)) < st.Size { // a block of another program's may grow
+		return nil
 	}
-	m, err := unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_SHARED)
+	s.uses++
+	m.lastUse = s.uses
+	m.readers.Add(1)
+	return m
+}
+
+func (s *mappings) add(fd int, st *unix.Stat_t) *mapping {
+	at, err := unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE)
 	if err != nil {
 		return nil
 	}
 	if s.byInode == nil {
-		s.byInode = make(map[uint64][]byte)
+		s.byInode = make(map[uint64]*mapping)
 	}
+	m := &mapping{at: at}
 	s.byInode[st.Ino] = m
-	s.bytes += len(m)
+	s.bytes += len(at)
 	return m
+}
+
+// makeRoom gives up what was not used for the longest time, for example blocks
+// that the pool has not got any more. It reports whether there is room.
+func (s *mappings) makeRoom(size int) bool {
+	for s.bytes+size > keptBytes {
+		var oldest uint64
+		for ino, m := range s.byInode {
+			if m.readers.Load() == 0 && (oldest == 0 || m.lastUse < s.byInode[oldest].lastUse) {
+				oldest = ino
+			}
+		}
+		if oldest == 0 {
+			return false
+		}
+		m := s.byInode[oldest]
+		delete(s.byInode, oldest)
+		s.bytes -= len(m.at)
+		_ = unix.Munmap(m.at)
+	}
+	return true
 }

@@ -1,12 +1,13 @@
 package procpool
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,7 @@ type memory struct {
 	room int // of the block
 	f    *os.File
 	at   []byte       // the block, mapped; nil: it is read through f
+	seen *mapping     // that at belongs to; nil if the block was made here
 	from *memories    // where it goes when nobody needs it; nil: nowhere
 	refs atomic.Int32 // besides the first
 }
@@ -106,7 +108,7 @@ func newBlock(size int) (*memory, error) {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW)
 	}
 	if err == nil {
-		m.at, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		m.at, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
 	}
 	if err != nil {
 		_ = m.f.Close()
@@ -139,15 +141,52 @@ func adoptMemory(seen *mappings, fd int, size uint64, limit int) (*memory, error
 		return nil, err
 	}
 	m.size = int(size)
-	m.at = seen.of(fd, &st)
+	if m.seen = seen.of(fd, &st); m.seen != nil {
+		m.at = m.seen.at
+	}
 	return m, nil
 }
 
+// pieceSize is how much is copied at a time. The runtime cannot stop a goroutine
+// within one copy: a collection, which so large an allocation often begins, would
+// wait for its end and send it signal upon signal meanwhile.
+const pieceSize = 256 << 10
+
 // bytes returns a copy of what is in the block.
 func (m *memory) bytes() ([]byte, error) {
-	if m.at != nil {
-		return bytes.Clone(m.at[:m.size]), nil
+	if m.at == nil {
+		return m.read()
 	}
+	b := uncleared(m.size)
+	for rest := m.at[:m.size]; len(rest) > 0; {
+		n := min(len(rest), pieceSize)
+		addPiece(b, rest[:n])
+		rest = rest[n:]
+	}
+	return bytesOf(b), nil
+}
+
+// addPiece is where the goroutine can be stopped: a call that is not inlined.
+//
+//go:noinline
+func addPiece(b *strings.Builder, piece []byte) { b.Write(piece) }
+
+// uncleared returns room for n bytes that all will be written: make would clear
+// them, which costs half as much as to copy them.
+func uncleared(n int) *strings.Builder {
+	b := new(strings.Builder)
+	b.Grow(n)
+	return b
+}
+
+// bytesOf returns what was written to b, which is not used again.
+func bytesOf(b *strings.Builder) []byte {
+	s := b.String()
+	return unsafe.Slice(unsafe.StringData(s), len(s)) // nobody else has the string
+}
+
+// read is bytes for a block that is not mapped.
+func (m *memory) read() ([]byte, error) {
 	b := make([]byte, m.size)
 	for at := 0; at < len(b); {
 		n, err := unix.Pread(m.fd(), b[at:], int64(at))
@@ -181,8 +220,11 @@ func (m *memory) close() {
 }
 
 func (m *memory) free() {
-	if m.room > 0 { // it was made here
+	switch {
+	case m.room > 0: // it was made here
 		_ = unix.Munmap(m.at)
+	case m.seen != nil:
+		m.seen.readers.Add(-1) // from here on at may be gone
 	}
 	_ = m.f.Close()
 }

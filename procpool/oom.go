@@ -12,7 +12,16 @@ func (w *worker) outOfMemory(stderr string) bool {
 	if w.status.signal != nil || w.status.code == 0 {
 		return false
 	}
-	for _, said := range [...]string{"fatal error: runtime: out of memory", "fatal error: runtime: cannot allocate memory", "fatal error: out of memory", "runtime: cannot map pages in arena address space", "fatal error: failed to reserve page summary memory"} {
+	for _, said := range [...]string{
+		"fatal error: runtime: out of memory",
+		"fatal error: runtime: cannot allocate memory",
+		"fatal error: out of memory",
+		"runtime: cannot map pages in arena address space",
+		"fatal error: failed to reserve page summary memory",
+		// Of programs with the race detector:
+		"fatal error: too many address space collisions for -race mode",
+		"ThreadSanitizer failed to allocate",
+	} {
 		if strings.Contains(stderr, said) {
 			return true
 		}

@@ -52,7 +52,7 @@ type runFunc func(context.Context) (payload, error)
 // A name that is taken, a registration that comes too late or a type that cannot
 // be encoded is an error of New, and of every job of the function.
 func Register[In, Out any](name string, fn func(context.Context, In) (Out, error)) *Func[In, Out] {
-	f := &function{name: name, where: caller(), pc: funcname.PC(fn), prepare: untyped(fn)}
+	f := &function{name: name, where: caller(), pc: funcname.PC(fn), prepare: untyped(fn, encodeSame[Out])}
 	if fn == nil {
 		f.err = errors.New("nil function; Declare is for functions of other programs")
 	} else {
@@ -92,10 +92,10 @@ func caller() string {
 	return fmt.Sprintf("%s:%d", filepath.Base(file), line)
 }
 
-// untyped hides the types of fn.
-func untyped[In, Out any](fn func(context.Context, In) (Out, error)) prepareFunc {
+// untyped hides the types of fn, whose result encode makes bytes of.
+func untyped[In, Out any](fn func(context.Context, In) (Out, error), encode func(encoder, Out) (payload, error)) prepareFunc {
 	return func(c *codecs, r received) (runFunc, error) {
-		in, err := contained(func() (In, error) { return decode[In](c.codec, &c.types, r) })
+		in, err := contained(func() (In, error) { return decodeSame[In](c.codec, &c.types, r) })
 		r.release()
 		if err != nil {
 			return nil, &edgeError{codeDecode, fmt.Errorf("decoding the argument: %w", err)}

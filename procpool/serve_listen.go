@@ -2,14 +2,18 @@ package procpool
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/internal/frame"
 )
+
+// lookOutAfter is how long a job runs until somebody reads what the pool says
+// meanwhile. A goroutine for that would have to be woken for each job.
+const lookOutAfter = time.Millisecond
 
 // lookOut reads what the pool says while a job runs. It runs on a goroutine of its
 // own, and ends when it has read something for the goroutine that serves.
@@ -196,145 +200,13 @@ func (s *server) poolGone(err error) {
 	}
 }
 
-// CallParent has the process of the pool run the function that Config.ParentFuncs
-// has under name, and waits for what it gives, or until ctx ends. It is called by a
-// job, with its ctx or one derived from it, or by goroutines of the job.
-func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, error) {
-	var zero Out
-	j, err := runOf(ctx, "CallParent")
-	if err != nil {
-		return zero, err
-	}
-	s := j.s
-	fail := func(err error) (Out, error) { return zero, fmt.Errorf("procpool: CallParent %s: %w", name, err) }
-	if len(name) > frame.MaxName {
-		return fail(fmt.Errorf("a name of %d bytes", len(name)))
-	}
-	v, err := contained(func() (payload, error) { return encode(s.codecs.encoder, in) })
-	if err != nil {
-		return fail(err)
-	}
-	c := make(chan reply, 1)
+// misunderstood ends a worker that does not understand its pool.
+func (s *server) misunderstood(err error) {
+	fmt.Fprintln(os.Stderr, "procpool: worker:", err)
+	s.exit(1)
 	s.mu.Lock()
-	if s.gone {
-		s.mu.Unlock()
-		return fail(errPoolGone)
-	}
-	s.lastCall++
-	id := s.lastCall
-	s.calls[id] = c
-	s.begun, s.armed, s.soon = time.Time{}, true, true
+	s.gone = true
 	s.mu.Unlock()
-	s.sendValue(frame.Call, id, name, v)
-	s.timer.Reset(0) // somebody has to read the answer
-	select {
-	case r := <-c:
-		if r.err != nil {
-			return fail(r.err)
-		}
-		out, err := contained(func() (Out, error) { return decode[Out](s.codecs.codec, &s.codecs.types, r.value) })
-		r.value.release()
-		if err != nil {
-			return fail(err)
-		}
-		return out, nil
-	case <-ctx.Done():
-		s.mu.Lock()
-		delete(s.calls, id)
-		s.mu.Unlock()
-		return fail(context.Cause(ctx))
-	}
 }
 
-// Progress reports v to who has submitted the job with [DeferWithProgress], and to
-// nobody if it was submitted otherwise. It is called by a job, with its ctx or one
-// derived from it. v has the type that onProgress takes. It returns when v is on
-// its way.
-func Progress(ctx context.Context, v any) error {
-	j, err := runOf(ctx, "Progress")
-	if err != nil {
-		return err
-	}
-	s := j.s
-	p, err := contained(func() (payload, error) { return encodeAny(s.codecs.encoder, v) })
-	if err != nil {
-		return fmt.Errorf("procpool: Progress: %w", err)
-	}
-	s.sendValue(frame.Progress, j.id, "", p)
-	return nil
-}
-
-// sendFailure says why a job did not return a value.
-func (s *server) sendFailure(j *run, err error) {
-	s.send(frame.Failure, 0, j.id, newFailure(err, j.f).encode())
-}
-
-// send sends a frame whose body is no value.
-func (s *server) send(t frame.Type, flags uint8, id uint64, body []byte) {
-	s.writing <- struct{}{}
-	s.out.buf = frame.Append(s.out.buf, t, flags, id, "", len(body))
-	s.out.buf = append(s.out.buf, body...)
-	s.flush()
-}
-
-// sendValue sends a frame with a value, and releases it.
-func (s *server) sendValue(t frame.Type, id uint64, name string, v payload) {
-	s.putValue(t, id, name, v, false)
-}
-
-// putValue is sendValue, which leaves the frame in the tray if hold, and if there
-// is room.
-func (s *server) putValue(t frame.Type, id uint64, name string, v payload, hold bool) {
-	if v.encoding == frame.Shared && !s.shares {
-		b, err := v.mem.bytes()
-		v.release()
-		if err != nil {
-			s.send(frame.Failure, 0, id, newFailure(err, nil).encode())
-			return
-		}
-		v = payload{encoding: frame.Raw, data: b}
-	}
-	s.writing <- struct{}{}
-	o := &s.out
-	at := len(o.buf)
-	o.buf = frame.Append(o.buf, t, v.encoding, id, name, 0)
-	switch {
-	case v.encoding == frame.Shared:
-		o.fds = append(o.fds, fdMark{at, v.mem})
-		o.buf = binary.BigEndian.AppendUint64(o.buf, uint64(v.mem.size))
-	case v.encoding == frame.Encoded && s.codecs.codec == gobCodec:
-		o.buf = s.sent.prefix(o.buf, v.key, v.defs)
-	}
-	o.buf = append(o.buf, v.data...)
-	binary.BigEndian.PutUint32(o.buf[at:], uint32(len(o.buf)-at-frame.HeaderSize))
-	if hold && len(o.fds) == 0 && s.held == at && s.tray.put(o.buf[at:]) {
-		s.held = len(o.buf)
-		<-s.writing
-		return
-	}
-	s.flush()
-}
-
-// flushHeld writes what is in the tray.
-func (s *server) flushHeld() {
-	s.writing <- struct{}{}
-	s.flush()
-}
-
-// flush writes what there is and gives the lock back.
-func (s *server) flush() {
-	n := len(s.out.buf)
-	err := s.out.flush(s.c.write)
-	if err != nil {
-		s.out.reset()
-	}
-	if n > 0 && err == nil {
-		s.written += uint64(n)
-		s.tray.written(s.written)
-	}
-	s.held = 0
-	<-s.writing
-	if err != nil {
-		s.poolGone(err)
-	}
-}
+var errPoolGone = errors.New("procpool: the pool is gone")

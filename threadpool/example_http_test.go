@@ -56,7 +56,7 @@ func Example_handler() {
 		})
 	}
 	wg.Wait()
-	fmt.Println(good.Load(), "answers,", most.Load(), "at once")
+	fmt.Println(good.Load(), "answers, at most 8 at once:", most.Load() <= 8)
 	srv.Client().CloseIdleConnections()
-	// Output: 100 answers, 8 at once
+	// Output: 100 answers, at most 8 at once: true
 }
