@@ -3,6 +3,7 @@ package bench_test
 import (
 	"iter"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,7 +82,6 @@ func pullStep(b *testing.B) contender {
 
 // One callback added to a chain and run, in chains of a thousand.
 func BenchmarkDeferredLink(b *testing.B) {
-	increment := func(v int) (int, error) { return v + 1, nil }
 	against(b, func(n int) {
 		inBatches(n, func(m int) {
 			d := eventual.NewDeferred[int](nil)
@@ -99,13 +99,30 @@ func BenchmarkDeferredLink(b *testing.B) {
 			for range m {
 				chain = append(chain, increment)
 			}
-			v, err := 0, error(nil)
-			for _, f := range chain {
-				if v, err = f(v); err != nil {
-					b.Fatal(err)
-				}
+			runChain(b, chain)
+		})
+	}}, contender{name: "locked-slice", run: func(n int) { // any goroutine may add
+		inBatches(n, func(m int) {
+			var mu sync.Mutex
+			var chain []func(int) (int, error)
+			for range m {
+				mu.Lock()
+				chain = append(chain, increment)
+				mu.Unlock()
 			}
-			runtime.KeepAlive(v)
+			runChain(b, chain)
 		})
 	}})
+}
+
+func increment(v int) (int, error) { return v + 1, nil }
+
+func runChain(b *testing.B, chain []func(int) (int, error)) {
+	v, err := 0, error(nil)
+	for _, f := range chain {
+		if v, err = f(v); err != nil {
+			b.Fatal(err)
+		}
+	}
+	runtime.KeepAlive(v)
 }
