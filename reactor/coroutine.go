@@ -60,13 +60,13 @@ func (j *inline[T]) run() {
 
 // body is run by the coroutine's goroutine.
 func (j *inline[T]) body() {
+	defer func() { j.fn = nil }() // also when fn ends the goroutine
 	j.Do(j.co.ctx, func(context.Context) (T, error) { return j.fn(&j.co) })
-	j.fn = nil
 }
 
 func (j *inline[T]) abort(cause error) {
+	defer j.drop()
 	j.Refuse(cause)
-	j.drop()
 }
 
 // drop lets go of what a result that is kept has no use for.

@@ -43,6 +43,15 @@ func TestReactor_E14_AKeptResultKeepsNothingElse(t *testing.T) {
 		"RunInReactor": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
 			return reactor.RunInReactor(ctx, r, func(context.Context) (int, error) { return int(big[0]), nil })
 		},
+		"RunInReactor, a plain ctx": func(_ context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			return reactor.RunInReactor(context.Background(), r, func(context.Context) (int, error) { return int(big[0]), nil })
+		},
+		"RunInReactor, Goexit": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			return reactor.RunInReactor(ctx, r, func(context.Context) (int, error) { defer func() { big[0]++ }(); runtime.Goexit(); return 0, nil })
+		},
+		"RunInReactor, a plain ctx, Goexit": func(_ context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			return reactor.RunInReactor(context.Background(), r, func(context.Context) (int, error) { defer func() { big[0]++ }(); runtime.Goexit(); return 0, nil })
+		},
 		"RunDeferred": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
 			return reactor.RunDeferred(ctx, r, func(context.Context) *eventual.Deferred[int] { return eventual.Succeed(int(big[0])) })
 		},
@@ -70,6 +79,9 @@ func TestReactor_E14_AKeptResultKeepsNothingElse(t *testing.T) {
 			res := reactor.Inline(ctx, r, func(*reactor.Co) (int, error) { return int(big[0]), nil })
 			res.Cancel()
 			return res
+		},
+		"Inline, Goexit": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
+			return reactor.Inline(ctx, r, func(*reactor.Co) (int, error) { defer func() { big[0]++ }(); runtime.Goexit(); return 0, nil })
 		},
 		"DeferLater": func(ctx context.Context, big *[1 << 16]byte) *eventual.Result[int] {
 			return reactor.DeferLater(ctx, r, 0, func(context.Context) (int, error) { return int(big[0]), nil })
