@@ -39,7 +39,7 @@ func TestCoroutine_R11_TheCallersCtxEndsFirst(t *testing.T) {
 	r := startReactor(t, reactor.Config{})
 	stuck, settle := eventual.New[int](nil)
 	defer settle(0, nil)
-	for range 10 {
+	for range 5 {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		waiting := make(chan struct{})
 		co := reactor.Inline(ctx, r, func(co *reactor.Co) (int, error) {
@@ -49,7 +49,7 @@ func TestCoroutine_R11_TheCallersCtxEndsFirst(t *testing.T) {
 		})
 		<-waiting
 		on(t, r, func() {})
-		for range 50_000 {
+		for range 20_000 {
 			_, stop := context.WithCancel(ctx)
 			defer stop()
 		}
@@ -75,6 +75,7 @@ func TestCoroutine_R12_ACancelThatGoesWrong(t *testing.T) {
 				return reactor.Await(co, badCancel{cancel})
 			})
 			<-waiting
+			on(t, r, func() {}) // it has suspended: the loop cancels what it awaits
 			co.Cancel()
 			if _, err := co.Wait(soon); !errors.Is(err, eventual.ErrCanceled) {
 				t.Errorf("%v", err)
