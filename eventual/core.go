@@ -7,8 +7,8 @@ import (
 
 // The states of a result. They only ever go forward:
 //
-//	queued -> running -> done      work that was started, or refused: whoever makes
-//	                               the first of these steps may do so, and nobody else
+//	queued -> running -> done      work that was started, or is refused, which takes
+//	                               both steps under mu
 //	queued -> done                 work that was settled in the queue
 //	running -> done                results of New, which have no queue
 //

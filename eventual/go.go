@@ -27,9 +27,8 @@ type goWork[T any] struct {
 }
 
 func (g *goWork[T]) run() {
-	fn := g.fn
-	g.Run(fn)
-	g.fn = nil
+	defer func() { g.fn = nil }() // also when fn ends the goroutine
+	g.Run(g.fn)
 }
 
 func (g *goWork[T]) Lifetime() *Lifetime { return nil }

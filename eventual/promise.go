@@ -37,8 +37,8 @@ type Room struct{ ctx workContext }
 
 // InitIn is Init with the ctx of the work in room, which is part of the job's record:
 // that saves an allocation. parent points to the ctx that it derives from, in the
-// record too, and is nil if that is [Plain]; a result that is kept keeps the one but
-// has nothing of the other. life is what the work says that its Lifetime is.
+// record too, which a result that is kept then keeps; it is nil if that ctx is [Plain].
+// life is what the work says that its Lifetime is.
 func (p *Promise[T]) InitIn(room *Room, parent *context.Context, life *Lifetime, w Work) {
 	room.ctx.parent, room.ctx.lifetime = parent, life
 	p.result.owner, p.result.ctx = w, &room.ctx
@@ -57,8 +57,8 @@ func Plain(ctx context.Context) bool {
 func (p *Promise[T]) Result() *Result[T] { return &p.result }
 
 // Begin claims the right to start the work, and returns the ctx for it. It
-// reports false if the work must not be started: it was cancelled in the queue,
-// or its ctx has ended, which ends the result with the cause.
+// reports false if the work must not be started: its result has ended, because it
+// was cancelled in the queue, or because its ctx has ended, with the cause.
 func (p *Promise[T]) Begin() (ctx context.Context, ok bool) {
 	c, err := p.expired()
 	if err != nil {
@@ -68,7 +68,8 @@ func (p *Promise[T]) Begin() (ctx context.Context, ok bool) {
 	return c, p.claim()
 }
 
-// BeginIn is Begin for a promise that InitIn has made ready. It takes no lock.
+// BeginIn is Begin for a promise that InitIn has made ready. It takes no lock if
+// there is something to begin.
 func (p *Promise[T]) BeginIn(room *Room) (ctx context.Context, ok bool) {
 	if room.ctx.Err() == nil {
 		return &room.ctx, p.claim()
@@ -76,8 +77,17 @@ func (p *Promise[T]) BeginIn(room *Room) (ctx context.Context, ok bool) {
 	return p.Begin()
 }
 
-// claim takes the work out of the queue, to be started or refused by the caller.
-func (p *Promise[T]) claim() bool { return p.result.state.CompareAndSwap(queued, running) }
+// claim takes the work out of the queue for the caller to start. When it reports
+// false the result has ended: somebody who refuses it meanwhile is waited for.
+func (p *Promise[T]) claim() bool {
+	r := &p.result
+	if r.state.CompareAndSwap(queued, running) {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return false
+}
 
 // Expired returns why the work is not to be started although nobody has cancelled
 // it: its ctx has ended. It asks that ctx, which may be the caller's code, so it is
@@ -159,12 +169,9 @@ func (p *Promise[T]) Cancel() {
 // Refuse ends the result with cause if the work was not started, and reports
 // whether it did: for a component that stops and lets run what runs.
 func (p *Promise[T]) Refuse(cause error) bool {
-	if !p.claim() {
-		return false
-	}
 	r := &p.result
 	r.mu.Lock()
-	if r.isDone() { // settled since
+	if !r.state.CompareAndSwap(queued, running) { // nobody can start it from here on
 		r.mu.Unlock()
 		return false
 	}

@@ -3,6 +3,7 @@ package eventual_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,5 +64,52 @@ func TestResult_Abandon(t *testing.T) {
 
 	if len(reported) != 2 || !errors.Is(reported[0], errBoom) || !errors.Is(reported[1], errBoom) {
 		t.Errorf("%v", reported)
+	}
+}
+
+// dropping is a component that lets go of its function once nobody can begin it.
+type dropping struct {
+	eventual.Promise[int]
+	room eventual.Room
+	fn   func()
+}
+
+func (d *dropping) Lifetime() *eventual.Lifetime { return nil }
+
+func (d *dropping) Func() uintptr {
+	if d.fn == nil {
+		return 0
+	}
+	return 1
+}
+
+// TestEventual_E09_WorkThatCannotBeginHasEnded has work refused and begun at the same
+// time. Whoever is told that it cannot begin, or has cancelled it, finds its result
+// ended, and its record touched by nobody else any more.
+func TestEventual_E09_WorkThatCannotBeginHasEnded(t *testing.T) {
+	defer eventual.OnUnhandled(func(error) {})()
+	begins := map[string]func(d *dropping) bool{
+		"Begin":   func(d *dropping) bool { _, ok := d.Begin(); return ok },
+		"BeginIn": func(d *dropping) bool { _, ok := d.BeginIn(&d.room); return ok },
+		"Refuse":  func(d *dropping) bool { d.Refuse(errBoom); return false },
+		"Cancel":  func(d *dropping) bool { d.Result().Cancel(); return false },
+	}
+	for name, begin := range begins {
+		t.Run(name, func(t *testing.T) {
+			for range 5_000 {
+				d := &dropping{fn: func() {}}
+				d.InitIn(&d.room, nil, nil, d)
+				var both sync.WaitGroup
+				both.Go(func() { d.Refuse(errBoom) })
+				if !begin(d) {
+					if !d.Settled() {
+						t.Fatal("it has not ended")
+					}
+					d.fn = nil
+				}
+				both.Wait()
+				d.Settle(1, nil)
+			}
+		})
 	}
 }

@@ -163,18 +163,21 @@ func TestEventual_E14_NothingIsKeptAlive(t *testing.T) {
 func TestEventual_E14_ADoneResultKeepsOnlyItsValue(t *testing.T) {
 	type big struct{ _ [1 << 10]byte }
 	var captured, value <-chan struct{}
-	var cancelled <-chan struct{}
+	var cancelled, exited <-chan struct{}
 	results := func() []any {
-		b, v, c := new(big), new(big), new(big)
-		captured, value, cancelled = gone(b), gone(v), gone(c)
+		b, v, c, e := new(big), new(big), new(big), new(big)
+		captured, value, cancelled, exited = gone(b), gone(v), gone(c), gone(e)
 		ctx := context.WithValue(context.Background(), key{}, v)
 		r := eventual.Go(ctx, func(context.Context) (int, error) { _ = b; return 1, nil })
 		_, _ = r.Wait(soon)
+		x := eventual.Go(ctx, func(context.Context) (int, error) { defer func() { _ = e }(); runtime.Goexit(); return 1, nil })
+		_, _ = x.Wait(soon)
 		n, settle := eventual.New[int](func() { _ = c })
 		settle(1, nil)
-		return []any{r, n}
+		return []any{r, x, n}
 	}()
 	waitGone(t, "what the function captured", captured)
+	waitGone(t, "what a function that ended with Goexit captured", exited)
 	waitGone(t, "a value of the caller's ctx", value)
 	waitGone(t, "what the cancel function captured", cancelled)
 	runtime.KeepAlive(results)

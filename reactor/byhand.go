@@ -39,7 +39,7 @@ func (h *handDriven) Pump() int {
 		r.log().Error("reactor: pumped by its own callback, which does nothing", "reactor", r.cfg.Name)
 		return 0
 	}
-	id := park.Enter(refuseWaits{r})
+	id := park.Enter(refuseWaits{})
 	r.loopID.Store(id)
 	defer func() {
 		r.loop.once = false

@@ -36,15 +36,15 @@ type Awaitable[T any] interface {
 // returns the cause without waiting for it. Await may be called only by the
 // coroutine that co was given to.
 func Await[T any](co *Co, x Awaitable[T]) (T, error) {
-	if o, ok := x.Peek(); ok {
-		return o.Value, o.Err
+	for err := error(nil); ; err = co.await(x) { // again, if a chain that was done goes on
+		if o, ok := x.Peek(); ok {
+			return o.Value, o.Err
+		}
+		if err != nil {
+			var zero T
+			return zero, err
+		}
 	}
-	err := co.await(x)
-	if o, ok := x.Peek(); ok {
-		return o.Value, o.Err
-	}
-	var zero T
-	return zero, err
 }
 
 var errElsewhere = errors.New("reactor: Co used outside of its coroutine")
@@ -108,13 +108,17 @@ func (co *Co) ready() error {
 	return nil
 }
 
-// interrupted returns why the coroutine is to end, if it is.
+// interrupted returns why the coroutine is to end, if it is. The caller's ctx may
+// have told watch of its end, and not yet the coroutine's own.
 func (co *Co) interrupted() error {
 	if co.r.loop.stopping {
 		return co.r.errStopped
 	}
 	if co.ctx.Err() != nil {
 		return context.Cause(co.ctx)
+	}
+	if co.parent.Err() != nil {
+		return context.Cause(co.parent)
 	}
 	return nil
 }
@@ -129,29 +133,29 @@ func (co *Co) watch() {
 
 // wakeup goes on with a coroutine that waits for it. One that has done so is used
 // for the next suspension; one that was not waited for to the end is stale, may
-// still come, and is not used again. Its fields belong to whoever has the loop's turn.
+// still come, and is not used again.
 type wakeup struct {
-	co    *Co
-	armed bool   // the coroutine is suspended and waits for it
-	fire  func() // hands it to the loop; made once, for OnDone
+	fire func() // hands it to the loop; made once, for OnDone
+	co   *Co    // that is suspended and waits for it, else nil; belongs to whoever has the loop's turn
 }
 
 // arm returns the wake-up of the suspension that is about to begin.
 func (co *Co) arm() *wakeup {
 	w := co.wakeup
 	if w == nil {
-		w = &wakeup{co: co}
-		w.fire = func() { w.co.r.post(w) }
+		w = new(wakeup)
+		r := co.r
+		w.fire = func() { r.post(w) }
 		co.wakeup = w
 	}
-	w.armed = true
+	w.co = co
 	return w
 }
 
 func (w *wakeup) run() {
-	if w.armed {
-		w.armed = false
-		w.co.r.resume(w.co)
+	if co := w.co; co != nil {
+		w.co = nil
+		co.r.resume(co)
 	}
 }
 
@@ -159,10 +163,10 @@ func (*wakeup) abort(error) {} // teardown unwinds the coroutine itself
 
 // Func is the coroutine's function, for traces and reports.
 func (w *wakeup) Func() uintptr {
-	if t := w.co.thread; t != nil {
-		return t.task.Func()
+	if w.co == nil {
+		return 0
 	}
-	return 0
+	return w.co.thread.task.Func()
 }
 
 // interruption goes on with a coroutine that was cancelled, if it waits.
@@ -173,10 +177,10 @@ func (i interruption) run() {
 	if !co.suspended {
 		return
 	}
+	defer co.r.resume(co) // also when a canceller ends this goroutine
 	if co.awaiting != nil {
 		co.awaiting.Cancel() // runs the canceller of a Deferred, here on the loop
 	}
-	co.r.resume(co)
 }
 
 func (interruption) abort(error) {}

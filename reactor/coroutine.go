@@ -60,13 +60,13 @@ func (j *inline[T]) run() {
 
 // body is run by the coroutine's goroutine.
 func (j *inline[T]) body() {
+	defer func() { j.fn = nil }() // also when fn ends the goroutine
 	j.Do(j.co.ctx, func(context.Context) (T, error) { return j.fn(&j.co) })
-	j.fn = nil
 }
 
 func (j *inline[T]) abort(cause error) {
+	defer j.drop()
 	j.Refuse(cause)
-	j.drop()
 }
 
 // drop lets go of what a result that is kept has no use for.
@@ -129,7 +129,7 @@ type coroutines struct {
 func (r *Reactor) newThread() *thread {
 	t := new(thread)
 	t.next, t.stop = iter.Pull(func(yield func(handback) bool) {
-		t.id, t.yield = park.Enter(refuseWaits{r}), yield
+		t.id, t.yield = park.Enter(refuseWaits{}), yield
 		r.coID.Store(t.id) // the first resume did not know it
 		defer park.Leave(t.id)
 		returned := true
@@ -230,8 +230,8 @@ func (co *Co) suspend(w *wakeup) error {
 	co.suspended = true
 	co.thread.yield(suspended)
 	co.suspended = false
-	if w.armed { // something else was first
-		w.armed, co.wakeup = false, nil
+	if w.co != nil { // something else was first
+		w.co, co.wakeup = nil, nil
 	}
 	return co.interrupted()
 }

@@ -81,8 +81,8 @@ func (j *deferredJob[T]) watch(ctx context.Context, d *eventual.Deferred[T]) {
 }
 
 func (j *deferredJob[T]) abort(cause error) {
+	defer func() { j.fn = nil }() // also when whom the result tells ends this goroutine
 	j.Refuse(cause)
-	j.fn = nil
 }
 
 func (j *deferredJob[T]) Lifetime() *eventual.Lifetime { return j.r.life }

@@ -22,7 +22,7 @@ func (e timerEntry) before(o timerEntry) bool {
 // arity of the heap: four children share cache lines and halve its depth.
 const arity = 4
 
-// keepEntries is the largest backing array that a heap which shrinks keeps as it is.
+// keepEntries is how much room a heap keeps however few entries are left.
 const keepEntries = 1 << 14
 
 // timerHeap orders entries by deadline, then by scheduling.
@@ -58,10 +58,15 @@ func (h *timerHeap) pop() timerEntry {
 	if last > 0 {
 		h.down(0, e)
 	}
-	if cap(old) > keepEntries && last < cap(old)/8 {
-		*h = append(make(timerHeap, 0, cap(old)/4), *h...)
-	}
+	h.shrink()
 	return first
+}
+
+// shrink lets go of the room that a storm has left.
+func (h *timerHeap) shrink() {
+	if cap(*h) > keepEntries && len(*h) < cap(*h)/8 {
+		*h = append(make(timerHeap, 0, max(2*len(*h), keepEntries)), *h...)
+	}
 }
 
 func (h timerHeap) down(i int, e timerEntry) {
@@ -98,4 +103,5 @@ func (h *timerHeap) keep(want func(timerEntry) bool) {
 	for i, e := range slices.Backward(kept) { // leaves stay: they have no children
 		kept.down(i, e)
 	}
+	h.shrink()
 }

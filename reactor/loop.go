@@ -79,14 +79,14 @@ func (r *Reactor) postLocal(t task) bool {
 }
 
 // refuseWaits is the hook of the loop's goroutine and of coroutines on it.
-type refuseWaits struct{ r *Reactor }
+type refuseWaits struct{}
 
 func (refuseWaits) BeforePark(any) (func(), error) { return nil, eventual.ErrWaitInReactor }
 
 // serveAll is the loop. It ends when the reactor has stopped. When a callback
 // ends the goroutine with runtime.Goexit, a new goroutine goes on in its place.
 func (r *Reactor) serveAll() {
-	id := park.Enter(refuseWaits{r})
+	id := park.Enter(refuseWaits{})
 	r.loopID.Store(id)
 	ended := false
 	defer func() {

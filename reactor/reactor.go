@@ -58,7 +58,7 @@ type Reactor struct {
 	stopErr     error
 	inTrigger   []*triggerRun // that run, also when nobody waits for them any more
 	begunPhases Phase         // of the shutdown: those below it
-	ended       chan struct{} // closed when the loop has ended; nil if it never ran
+	ended       chan struct{} // closed when the loop has ended; nil before it runs
 
 	live      liveSet
 	watchdog  watchdog

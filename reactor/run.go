@@ -112,15 +112,19 @@ type job[T any] struct {
 }
 
 func (j *job[T]) run() {
+	defer j.drop() // also when fn ends the goroutine
 	j.Run(j.fn)
-	j.fn = nil // the result may be kept for long; the function's variables need not be
 }
 
 // abort is called where nobody can run j any more.
 func (j *job[T]) abort(cause error) {
+	defer j.drop()
 	j.Refuse(cause)
-	j.fn = nil
 }
+
+// drop lets go of the function: the result may be kept for long, what it refers to
+// need not be.
+func (j *job[T]) drop() { j.fn = nil }
 
 func (j *job[T]) Lifetime() *eventual.Lifetime { return j.r.life }
 func (j *job[T]) Func() uintptr                { return funcname.PC(j.fn) }
@@ -134,16 +138,18 @@ type plainJob[T any] struct {
 }
 
 func (j *plainJob[T]) run() {
+	defer j.drop()
 	if ctx, ok := j.BeginIn(&j.room); ok {
 		j.Do(ctx, j.fn)
 	}
-	j.fn = nil
 }
 
 func (j *plainJob[T]) abort(cause error) {
+	defer j.drop()
 	j.Refuse(cause)
-	j.fn = nil
 }
+
+func (j *plainJob[T]) drop() { j.fn = nil }
 
 func (j *plainJob[T]) Lifetime() *eventual.Lifetime { return j.room.Lifetime() }
 func (j *plainJob[T]) Func() uintptr                { return funcname.PC(j.fn) }
@@ -160,6 +166,6 @@ func (j *delayedJob[T]) Cancel() {
 	taken := j.call.Cancel()
 	j.Promise.Cancel()
 	if taken { // nobody else comes to it any more
-		j.fn = nil
+		j.drop()
 	}
 }

@@ -138,20 +138,26 @@ func (r *Reactor) shutdown(ctx context.Context) {
 	errs = append(errs, r.runTriggers(ctx, During)...)
 	r.attn.Or(attnStop)
 	r.nudge()
-	r.mu.Lock()
-	ended := r.ended
-	r.mu.Unlock()
-	if ended != nil {
-		<-ended
-	} else {
-		r.teardown()
-	}
+	<-r.ending()
 	errs = append(errs, r.runTriggers(ctx, After)...)
 	r.mu.Lock()
 	r.state = stopped
 	r.stopErr = errors.Join(errs...)
 	r.mu.Unlock()
 	close(r.done)
+}
+
+// ending returns what is closed when the loop has ended. A reactor that never ran
+// has one now, to end what waits for it.
+func (r *Reactor) ending() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended == nil {
+		r.ended = make(chan struct{})
+		r.meter.begin(r.clock())
+		go r.serveAll() // ends at once, for attnStop is set
+	}
+	return r.ended
 }
 
 // triggerGoroutine marks the goroutine of a trigger, on which a Stop of r must
@@ -164,16 +170,11 @@ func (triggerGoroutine) BeforePark(any) (func(), error) { return nil, nil }
 // on it, or that of a trigger: one that the shutdown waits for. A reactor driven
 // by hand has no other.
 func (r *Reactor) inside() bool {
-	if r.hand != nil {
+	if r.hand != nil || r.onLoop() {
 		return true
 	}
-	switch h := park.Current(park.ID()).(type) {
-	case refuseWaits:
-		return h.r == r
-	case triggerGoroutine:
-		return h.r == r
-	}
-	return false
+	h, ok := park.Find[triggerGoroutine](park.ID())
+	return ok && h.r == r
 }
 
 // refuse makes every submission from now on fail, and cancels the ctx of all
@@ -244,10 +245,9 @@ func (r *Reactor) finished() {
 	close(r.ended)
 }
 
-// teardown ends everything that is pending. It runs where the loop has its turn,
-// or on the shutdown's goroutine when there never was a loop. A function that is
-// told may end the goroutine; the next one then goes on where this one was, which
-// is why what is left to do is in r and l and nowhere else.
+// teardown ends everything that is pending. A function that is told may end the
+// goroutine; the next one then goes on where this one was, which is why what is left
+// to do is in r and l and nowhere else.
 func (r *Reactor) teardown() {
 	l := &r.loop
 	l.stopping = true
@@ -265,6 +265,7 @@ func (r *Reactor) teardown() {
 		l.doomed[0], l.doomed = nil, l.doomed[1:]
 		t.abort(r.errStopped)
 	}
+	l.doomed = nil // however many there were
 	r.unwindCoroutines()
 	r.live.abortAll(r.errStopped)
 	r.publish()
