@@ -2,6 +2,7 @@ package procpool
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/trestle-go/trestle/internal/frame"
@@ -131,6 +132,23 @@ type deadlines struct {
 	exit  time.Duration // it must have ended by itself, having closed its connection
 }
 
+// later is now and d added, as far as a time can be in the future: d may mean for ever.
+func later(now, d time.Duration) time.Duration {
+	if d > math.MaxInt64-now {
+		return math.MaxInt64
+	}
+	return now + d
+}
+
+// jobEnded: the deadlines that were the job's are no more. What is to follow a gentle
+// signal is the worker's.
+func (w *worker) jobEnded() {
+	w.due.stop, w.due.back = 0, 0
+	if w.killed == killNot {
+		w.due.kill = 0
+	}
+}
+
 // killReason is why the pool killed a worker.
 type killReason uint8
 
@@ -214,7 +232,7 @@ func (w *worker) kill(why killReason) {
 	}
 	w.due = deadlines{}
 	if sig != sigKill {
-		w.due.kill = w.p.clock() + max(w.p.cfg.Grace, time.Millisecond)
+		w.due.kill = later(w.p.clock(), max(w.p.cfg.Grace, time.Millisecond))
 	}
 	w.child.process.kill(sig)
 }

@@ -129,7 +129,7 @@ func (w *worker) shift() {
 	if w.line = w.line[1:]; len(w.line) == 0 {
 		w.line = nil
 	}
-	w.due.stop, w.due.kill, w.due.back = 0, 0, 0
+	w.jobEnded()
 	heavy := p.cfg.MaxRSS > 0 && usage(w.child.process.pid()).rss > p.cfg.MaxRSS
 	p.mu.Lock()
 	w.jobs++

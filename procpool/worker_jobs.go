@@ -56,7 +56,7 @@ func (w *worker) take() (taken []task, retire bool) {
 	p.parkLocked(w)
 	w.due.idle = 0
 	if p.servingLocked() > p.min {
-		w.due.idle = w.since + p.cfg.IdleTimeout
+		w.due.idle = later(w.since, p.cfg.IdleTimeout)
 	}
 	return nil, false
 }
@@ -125,10 +125,10 @@ func (p *Pool) forget(j *jobCore) {
 // timeLimit is until when a job that begins now may run; 0: for ever.
 func (w *worker) timeLimit(j *jobCore, now time.Duration) (limit time.Duration) {
 	if w.p.cfg.JobTimeout > 0 {
-		limit = now + w.p.cfg.JobTimeout
+		limit = later(now, w.p.cfg.JobTimeout)
 	}
 	if !j.deadline.IsZero() {
-		if at := now + time.Until(j.deadline); limit == 0 || at < limit {
+		if at := later(now, time.Until(j.deadline)); limit == 0 || at < limit {
 			limit = at
 		}
 	}
@@ -141,7 +141,8 @@ func (w *worker) first() {
 	now := w.p.clock()
 	w.begun, j.begun = now, now
 	w.p.waitTimes.Record(now - j.submitted)
-	w.due.stop, w.due.kill, w.due.idle, w.due.back = w.timeLimit(j, now), 0, 0, 0
+	w.jobEnded() // the one before
+	w.due.stop, w.due.idle = w.timeLimit(j, now), 0
 	p := w.p
 	p.mu.Lock()
 	w.current, w.since = j, now
@@ -173,7 +174,7 @@ func (w *worker) stopFirst(why stopAsk) {
 		flags = frame.Deadline
 	}
 	w.putFrame(frame.Cancel, flags, j.id, nil)
-	w.due.kill = w.p.clock() + grace
+	w.due.kill = later(w.p.clock(), grace)
 	w.toState(Canceling)
 }
 
@@ -236,7 +237,7 @@ func (w *worker) retire() {
 	w.retired = true
 	w.toState(Recycling)
 	w.putFrame(frame.Retire, 0, 0, nil)
-	w.due = deadlines{kill: w.p.clock() + max(w.p.cfg.Grace, time.Second)}
+	w.due = deadlines{kill: later(w.p.clock(), max(w.p.cfg.Grace, time.Second))}
 }
 
 // tick sees to the deadlines that have passed.
