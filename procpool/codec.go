@@ -53,8 +53,8 @@ type box[T any] struct{ V T }
 
 // encode encodes v.
 func encode[T any](e encoder, v T) (payload, error) {
-	if raw, ok := any(v).([]byte); ok {
-		return e.raw(raw)
+	if raw, ok := any(&v).(*[]byte); ok { // the type of T, not of what an interface holds
+		return e.raw(*raw)
 	}
 	if e.codec == jsonCodec {
 		return e.json(v)
