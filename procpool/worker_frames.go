@@ -245,5 +245,7 @@ func (w *worker) flush() {
 		go func() { w.wrote <- w.out.flush(w.child.conn.write) }() // ends when all is written or the connection is closed
 	case err != nil:
 		w.broken(err)
+	default:
+		w.answered()
 	}
 }

@@ -109,6 +109,7 @@ func (w *worker) writeEnded(err error) {
 		w.broken(err)
 		return
 	}
+	w.answered()
 	w.out, w.next = w.next, w.out
 }
 
