@@ -26,11 +26,13 @@ type memory struct {
 }
 
 // memories keeps a few blocks for the next large payloads: to have the kernel find
-// and clear the pages takes many times as long as to copy into them.
+// and clear the pages takes many times as long as to copy into them. It gives them up
+// when there were none for a while.
 type memories struct {
 	mu     sync.Mutex // guards what follows; no call of the system under it
 	free   []*memory
 	bytes  int // in free
+	unused unused
 	closed bool
 }
 
@@ -50,6 +52,7 @@ func (s *memories) take(n int) *memory {
 		if m.room >= n && m.room <= 4*n {
 			s.free = append(s.free[:i], s.free[i+1:]...)
 			s.bytes -= m.room
+			s.unused.used = true
 			return m
 		}
 	}
@@ -68,16 +71,40 @@ func (s *memories) put(m *memory) (kept bool) {
 	}
 	s.free = append(s.free, m)
 	s.bytes += m.room
+	s.unused.useLocked(s.lookIfUsed)
 	return true
+}
+
+// lookIfUsed frees what is kept when nothing of it was used since the last time.
+func (s *memories) lookIfUsed() {
+	s.mu.Lock()
+	var free []*memory
+	if s.unused.overLocked() {
+		free = s.giveUpLocked()
+	}
+	s.mu.Unlock()
+	freeAll(free)
 }
 
 // close frees what is kept; nothing is from then on.
 func (s *memories) close() {
 	s.mu.Lock()
-	free := s.free
-	s.free, s.bytes, s.closed = nil, 0, true
+	s.closed = true
+	s.unused.endLocked()
+	free := s.giveUpLocked()
 	s.mu.Unlock()
-	for _, m := range free {
+	freeAll(free)
+}
+
+// giveUpLocked returns what was kept, which is to be freed.
+func (s *memories) giveUpLocked() []*memory {
+	free := s.free
+	s.free, s.bytes = nil, 0
+	return free
+}
+
+func freeAll(ms []*memory) {
+	for _, m := range ms {
 		m.free()
 	}
 }
@@ -108,13 +135,32 @@ func newBlock(size int) (*memory, error) {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW)
 	}
 	if err == nil {
-		m.at, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+		m.at, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	}
+	if err == nil {
+		if err = populate(fd, m.at); err != nil {
+			_ = unix.Munmap(m.at)
+		}
 	}
 	if err != nil {
 		_ = m.f.Close()
 		return nil, fmt.Errorf("shared memory: %w", err)
 	}
 	return m, nil
+}
+
+// populate has the kernel find the pages of a block. To touch one that is not to be had
+// would be the end of this process; so it is not left to the copy to find out.
+func populate(fd int, at []byte) error {
+	for {
+		err := unix.Madvise(at, unix.MADV_POPULATE_WRITE)
+		if err == unix.EINVAL { //nolint:errorlint // a bare errno
+			err = unix.Fallocate(fd, 0, 0, int64(len(at))) // before Linux 5.14
+		}
+		if err != unix.EINTR { //nolint:errorlint // a bare errno
+			return err
+		}
+	}
 }
 
 // adoptMemory takes a block that another process sent, of which it says that it

@@ -52,10 +52,9 @@ type server struct {
 	tray   *tray          // for results that wait to be written; nil: none do
 
 	reserve reserve
+	seen    mappings
 
-	// Owned by who reads: lookOut if lookingOut, else the goroutine that serves.
-	r    *frame.Reader
-	seen mappings
+	r *frame.Reader // owned by who reads: lookOut if lookingOut, else the goroutine that serves
 
 	calling chan struct{} // a slot for each call without an answer
 
@@ -85,6 +84,7 @@ func newServer(c conn, exit func(int), lost func()) *server {
 		calling: make(chan struct{}, maxCalls), calls: make(map[uint64]chan reply),
 		sent: sentTypes{}, r: frame.NewReader(c.read, 1<<20),
 	}
+	s.reserve.over = s.seen.giveUp
 	s.timer = time.AfterFunc(time.Hour, s.lookOut)
 	s.timer.Stop()
 	return s
