@@ -144,6 +144,14 @@ func receive(c codec, types *receivedTypes, f frame.Frame, mem *memory) (receive
 	return r, err
 }
 
+// size is how many bytes r had on its way.
+func (r received) size() int {
+	if r.mem != nil {
+		return r.mem.size
+	}
+	return len(r.data)
+}
+
 // keep makes r independent of the frame that it came in.
 func (r received) keep() received {
 	r.data = bytes.Clone(r.data)

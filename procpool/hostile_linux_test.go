@@ -1,9 +1,12 @@
 package procpool_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -52,6 +55,47 @@ var (
 		<-ctx.Done()
 		return 0, ctx.Err()
 	})
+	// sendShared says that a value is in shared memory, and how.
+	sendShared = procpool.Register("sendShared", func(ctx context.Context, s shared) (int, error) {
+		var rights []byte
+		switch {
+		case s.Pipe:
+			var fds [2]int
+			if err := unix.Pipe(fds[:]); err != nil {
+				return 0, err
+			}
+			rights = unix.UnixRights(fds[0])
+		case s.Room > 0:
+			fd, err := unix.MemfdCreate("shared", unix.MFD_ALLOW_SEALING)
+			if err != nil {
+				return 0, err
+			}
+			if err := unix.Ftruncate(fd, s.Room); err != nil {
+				return 0, err
+			}
+			if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, s.Seals); err != nil {
+				return 0, err
+			}
+			rights = unix.UnixRights(fd)
+		}
+		b := append(frame.Append(nil, frame.Progress, frame.Shared, 1, "", len(s.Body)), s.Body...)
+		if err := unix.Sendmsg(3, b, rights, nil, 0); err != nil {
+			return 0, err
+		}
+		if !s.Good {
+			<-ctx.Done()
+		}
+		return 1, ctx.Err()
+	})
+	// reportMuch reports n values of a mebibyte, and then says so.
+	reportMuch = procpool.Register("reportMuch", func(ctx context.Context, n int) (int, error) {
+		for i := range n {
+			if err := procpool.Progress(ctx, bytes.Repeat([]byte{byte(i)}, 1<<20)); err != nil {
+				return 0, err
+			}
+		}
+		return procpool.CallParent[int, int](ctx, "said", n)
+	})
 	// askMany has so many goroutines ask at the same time, and adds up what they get.
 	askMany = procpool.Register("askMany", func(ctx context.Context, n int) (int, error) {
 		var all sync.WaitGroup
@@ -68,6 +112,14 @@ var (
 		return sum, errors.Join(errs...)
 	})
 )
+
+type shared struct {
+	Pipe  bool // it is none
+	Room  int64
+	Seals int
+	Body  []byte
+	Good  bool
+}
 
 type calls struct {
 	Name string
@@ -124,5 +176,64 @@ func TestProcpool_P08_ManyCallsAtOnce(t *testing.T) {
 	const n = 5000
 	if sum, err := procpool.DeferToProcess(bg, p, askMany, n).Wait(soon); sum != n*(n-1) || err != nil {
 		t.Errorf("%d, want %d, %v", sum, n*(n-1), err)
+	}
+}
+
+// What is said to be in shared memory is looked at before it is read, and memory that
+// could be taken away meanwhile is not read at all.
+func TestProcpool_P04_SharedMemoryThatIsNone(t *testing.T) {
+	of := func(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+	for _, test := range []struct {
+		text string
+		sent shared
+	}{
+		{"without a descriptor", shared{Body: of(100)}},
+		{"shared memory: invalid argument", shared{Pipe: true, Body: of(100)}},
+		{"not sealed", shared{Room: 1 << 20, Body: of(100)}},
+		{"not sealed", shared{Room: 1 << 20, Seals: unix.F_SEAL_GROW | unix.F_SEAL_WRITE, Body: of(100)}},
+		{"4096 bytes that should have 4097", shared{Room: 4096, Seals: unix.F_SEAL_SHRINK, Body: of(4097)}},
+		{"a body of 4 bytes", shared{Room: 4096, Seals: unix.F_SEAL_SHRINK, Body: []byte("four")}},
+		{"at most 1048576", shared{Room: 1 << 30, Seals: unix.F_SEAL_SHRINK, Body: of(1 << 30)}},
+		{"at most 1048576", shared{Room: 4096, Seals: unix.F_SEAL_SHRINK, Body: of(1<<64 - 1)}},
+		{"", shared{Room: 4096, Seals: unix.F_SEAL_SHRINK, Body: of(0), Good: true}},
+		{"", shared{Room: 4096, Seals: unix.F_SEAL_SHRINK, Body: of(4096), Good: true}},
+	} {
+		p := newPool(t, procpool.Config{Max: 1, MaxPayload: 1 << 20, Grace: soon})
+		before := descriptors(t)
+		var got [][]byte
+		_, err := procpool.DeferWithProgress(bg, p, sendShared, test.sent, func(b []byte) { got = append(got, b) }).Wait(soon)
+		died, ok := errors.AsType[*procpool.WorkerExitError](err)
+		switch {
+		case test.sent.Good:
+			if err != nil || len(got) != 1 || len(got[0]) != int(binary.BigEndian.Uint64(test.sent.Body)) {
+				t.Errorf("%+v: %d values, %v", test.sent, len(got), err)
+			}
+		case !ok || died.Reason != procpool.ProtocolViolation || !strings.Contains(err.Error(), test.text):
+			t.Errorf("%+v: %v", test.sent, err)
+		}
+		if err := p.Stop(bg); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "descriptors are closed", func() bool { return descriptors(t) <= before })
+	}
+}
+
+// Large values that onProgress is too slow for are left out sooner.
+func TestProcpool_P08_ProgressThatIsLarge(t *testing.T) {
+	said := make(chan struct{})
+	p := newPool(t, procpool.Config{Max: 1, ParentFuncs: procpool.ParentFuncs{
+		"said": procpool.Answer(func(_ context.Context, n int) (int, error) { close(said); return n, nil }),
+	}})
+	const sent = 200
+	var got []byte
+	n, err := procpool.DeferWithProgress(bg, p, reportMuch, sent, func(b []byte) {
+		<-said
+		got = append(got, b[0])
+	}).Wait(soon)
+	if n != sent || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if len(got) < 10 || len(got) > 70 || got[len(got)-1] != sent-1 || !slices.IsSorted(got) {
+		t.Errorf("%d values came: %v", len(got), got)
 	}
 }
