@@ -133,6 +133,7 @@ func (w *worker) shift() {
 	heavy := p.cfg.MaxRSS > 0 && usage(w.child.process.pid()).rss > p.cfg.MaxRSS
 	p.mu.Lock()
 	w.jobs++
+	w.current, w.since = nil, now
 	j.worker = nil
 	if p.trouble.overLocked() {
 		p.growLocked()
