@@ -2,7 +2,6 @@ package procpool
 
 import (
 	"errors"
-	"math"
 	"time"
 
 	"github.com/trestle-go/trestle/internal/frame"
@@ -121,33 +120,6 @@ type batch struct {
 	frames []frame.Frame
 	next   int   // that was not looked at
 	err    error // after the last
-}
-
-// deadlines are the times at which a worker looks up; 0: never.
-type deadlines struct {
-	serve time.Duration // it must serve
-	stop  time.Duration // its job's time is up
-	kill  time.Duration // what was asked of it must have happened
-	back  time.Duration // jobs behind the first are called back
-	idle  time.Duration // it was idle too long
-	exit  time.Duration // it must have ended by itself, having closed its connection
-}
-
-// later is now and d added, as far as a time can be in the future: d may mean for ever.
-func later(now, d time.Duration) time.Duration {
-	if d > math.MaxInt64-now {
-		return math.MaxInt64
-	}
-	return now + d
-}
-
-// jobEnded: the deadlines that were the job's are no more. What is to follow a gentle
-// signal is the worker's.
-func (w *worker) jobEnded() {
-	w.due.stop, w.due.back = 0, 0
-	if w.killed == killNot {
-		w.due.kill = 0
-	}
 }
 
 // killReason is why the pool killed a worker.

@@ -1,7 +1,6 @@
 package procpool
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/trestle-go/trestle/internal/frame"
@@ -238,73 +237,4 @@ func (w *worker) retire() {
 	w.toState(Recycling)
 	w.putFrame(frame.Retire, 0, 0, nil)
 	w.due = deadlines{kill: later(w.p.clock(), max(w.p.cfg.Grace, time.Second))}
-}
-
-// tick sees to the deadlines that have passed.
-func (w *worker) tick() {
-	now := w.p.clock()
-	passed := func(at time.Duration) bool { return at != 0 && at <= now }
-	switch {
-	case passed(w.due.serve):
-		w.startErr = fmt.Errorf("it did not say that it serves within %v; a program that is started as a worker must call procpool.ServeIfWorker first in main, or in TestMain", w.p.cfg.StartTimeout)
-		w.kill(killStart)
-	case passed(w.due.exit):
-		w.kill(killClosed)
-	case passed(w.due.kill):
-		switch {
-		case w.stateIs(Recycling):
-			w.kill(killLate)
-		default:
-			w.due.kill = 0
-			if w.killed != killNot { // the gentle signal did not help
-				w.due.kill = now
-			}
-			w.kill(killJob)
-		}
-	case passed(w.due.stop):
-		w.stopFirst(stopTimeUp)
-	case passed(w.due.back):
-		w.due.back = 0
-		for _, t := range w.line[1:] {
-			if j := t.core(); !j.recalled {
-				w.recall(j)
-			}
-		}
-	case passed(w.due.idle):
-		w.due.idle = 0
-		if w.surplus() {
-			w.retire()
-		}
-	}
-}
-
-// surplus takes the worker out of those that serve if it is above Min.
-func (w *worker) surplus() bool {
-	p := w.p
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !w.parked || p.servingLocked() <= p.min { // not parked: somebody is waking it
-		return false
-	}
-	p.leaveLocked(w, Recycling)
-	return true
-}
-
-// arm sets the timer to the first of the deadlines. One that strikes too early
-// costs less than setting it anew for each job.
-func (w *worker) arm() {
-	if len(w.line) > 1 && w.due.back == 0 && !w.line[len(w.line)-1].core().recalled {
-		w.due.back = w.begun + patience
-	}
-	first := time.Duration(0)
-	for _, at := range [...]time.Duration{w.due.serve, w.due.stop, w.due.kill, w.due.back, w.due.idle, w.due.exit} {
-		if at != 0 && (first == 0 || at < first) {
-			first = at
-		}
-	}
-	if first == 0 || w.armed != 0 && w.armed <= first {
-		return
-	}
-	w.armed = first
-	w.timer.Reset(max(first-w.p.clock(), 0))
 }
