@@ -32,8 +32,14 @@ type answer struct {
 	err     error
 }
 
+// maxCalls is how many calls of a worker may be without an answer that was written.
+const maxCalls = 1024
+
 // call has a function of the pool's process answer the worker.
 func (w *worker) call(f frame.Frame) error {
+	if w.calls++; w.calls > maxCalls {
+		return fmt.Errorf("more than %d calls without an answer", maxCalls)
+	}
 	r, err := w.receive(f)
 	if err != nil {
 		return err
@@ -87,8 +93,15 @@ func (p *Pool) callEnded() {
 	p.settleLocked()
 }
 
+// answered notes that the answers in out were written.
+func (w *worker) answered() {
+	w.calls -= w.out.answers
+	w.out.answers = 0
+}
+
 // sendAnswer tells the worker what its call gave.
 func (w *worker) sendAnswer(a answer) {
+	w.outbox().answers++
 	if a.err != nil {
 		w.putFrame(frame.Refusal, 0, a.id, newFailure(a.err, nil).encode())
 		return

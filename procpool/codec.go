@@ -53,8 +53,8 @@ type box[T any] struct{ V T }
 
 // encode encodes v.
 func encode[T any](e encoder, v T) (payload, error) {
-	if raw, ok := any(v).([]byte); ok {
-		return e.raw(raw)
+	if raw, ok := any(&v).(*[]byte); ok { // the type of T, not of what an interface holds
+		return e.raw(*raw)
 	}
 	if e.codec == jsonCodec {
 		return e.json(v)
@@ -142,6 +142,14 @@ func receive(c codec, types *receivedTypes, f frame.Frame, mem *memory) (receive
 	var err error
 	r.key, r.data, err = types.note(f.Body)
 	return r, err
+}
+
+// size is how many bytes r had on its way.
+func (r received) size() int {
+	if r.mem != nil {
+		return r.mem.size
+	}
+	return len(r.data)
 }
 
 // keep makes r independent of the frame that it came in.

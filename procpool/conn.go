@@ -66,6 +66,8 @@ type outbox struct {
 	buf  []byte
 	fds  []fdMark
 	sent int
+
+	answers int // in buf; the worker's own count
 }
 
 // fdMark is a descriptor that goes with the byte at.

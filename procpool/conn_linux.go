@@ -8,6 +8,10 @@ func socketpair() ([2]int, error) {
 	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 }
 
+// maxDescriptors is how many may have come in and not be taken. A frame has one at
+// most, and no more than a few frames are read ahead.
+const maxDescriptors = 32
+
 // descriptors are those that came in and were not taken, and the room in which
 // they come.
 type descriptors struct {
@@ -54,6 +58,10 @@ func (d *descriptors) keep(oob []byte) {
 	for i := range messages {
 		if fds, err := unix.ParseUnixRights(&messages[i]); err == nil {
 			d.fds = append(d.fds, fds...)
+			for len(d.fds) > maxDescriptors { // nobody is going to take them
+				closeFD(d.fds[len(d.fds)-1])
+				d.fds = d.fds[:len(d.fds)-1]
+			}
 		}
 	}
 }

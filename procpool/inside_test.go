@@ -3,12 +3,15 @@
 package procpool_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -392,3 +395,51 @@ type panickingHandler struct{ slog.Handler }
 func (panickingHandler) Enabled(context.Context, slog.Level) bool  { panic("no log") }
 func (h panickingHandler) WithAttrs([]slog.Attr) slog.Handler      { return h }
 func (panickingHandler) Handle(context.Context, slog.Record) error { panic("no log") }
+
+// Times that mean for ever do not pass at once.
+func TestProcpool_P05_LongestTimes(t *testing.T) {
+	const ever = time.Duration(math.MaxInt64)
+	p := newPool(t, procpool.Config{Max: 1, JobTimeout: ever, Grace: ever, StartTimeout: ever, IdleTimeout: ever})
+	ctx, cancel := context.WithDeadline(bg, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC))
+	defer cancel()
+	first, err := procpool.DeferToProcess(bg, p, pid, struct{}{}).Wait(soon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []context.Context{bg, ctx} {
+		if s, err := procpool.DeferToProcess(c, p, sleep, 20*time.Millisecond).Wait(soon); s != "slept" || err != nil {
+			t.Errorf("%q, %v", s, err)
+		}
+	}
+	r := procpool.DeferToProcess(bg, p, sleepOn, 50*time.Millisecond)
+	eventually(t, "running", func() bool { return countState(p, procpool.Busy) == 1 })
+	r.Cancel()
+	if s, err := r.Wait(soon); s != "slept" || err != nil {
+		t.Errorf("killed before Grace: %q, %v", s, err)
+	}
+	if last, err := procpool.DeferToProcess(bg, p, pid, struct{}{}).Wait(soon); last != first || err != nil {
+		t.Errorf("worker %d, then %d, %v", first, last, err)
+	}
+	// And they do not keep the others from passing.
+	p = newPool(t, procpool.Config{Max: 1, Grace: 20 * time.Millisecond})
+	r = procpool.DeferToProcess(ctx, p, sleepOn, 3*time.Second)
+	eventually(t, "running", func() bool { return countState(p, procpool.Busy) == 1 })
+	r.Cancel()
+	if s, err := r.Wait(soon); !errors.Is(err, eventual.ErrCanceled) {
+		t.Errorf("not killed after Grace: %q, %v", s, err)
+	}
+}
+
+var sameAny = procpool.Register("sameAny", func(_ context.Context, v any) (any, error) { return v, nil })
+
+// Bytes in an interface are bytes in an interface on the other side.
+func TestProcpool_P01_WhatInterfacesHold(t *testing.T) {
+	for _, inProcess := range []bool{false, true} {
+		p := newPool(t, procpool.Config{Max: 1, InProcess: inProcess})
+		for _, v := range []any{[]byte("bytes"), "text", 7, int64(7), uint8(3), 2.5, true, nil, bytes.Repeat([]byte("large"), 100_000)} {
+			if got, err := procpool.DeferToProcess(bg, p, sameAny, v).Wait(soon); !reflect.DeepEqual(got, v) || err != nil {
+				t.Errorf("%T: %.20v, %v", v, got, err)
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -242,5 +243,26 @@ func TestProcpool_StatsOfWorkers(t *testing.T) {
 	}
 	if s := p.Stats(); s.Name != "busy" || s.Failed != 1 || s.Wait.Count != 1 || s.Run.Count != 1 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// What workers write is of no consequence, also if there is no room for it anywhere.
+func TestProcpool_P08_DiskThatIsFull(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = full.Close() }()
+	p := newPool(t, procpool.Config{Max: 1, Logger: slog.New(slog.NewTextHandler(full, nil))})
+	if n, err := procpool.DeferToProcess(bg, p, flood, 5000).Wait(soon); n != 5000 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	_, err = procpool.DeferToProcess(bg, p, exit, 3).Wait(soon)
+	var died *procpool.WorkerExitError
+	if !errors.As(err, &died) || died.Code != 3 || !strings.Contains(died.Stderr, "eeee") {
+		t.Errorf("%v", err)
+	}
+	if err := p.Stop(bg); err != nil {
+		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package procpool
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -8,8 +9,9 @@ import (
 
 // mappings are the blocks that a worker was sent before. The pool uses a block
 // again and again, and to map it anew each time would cost more than to copy what
-// is in it. It is for one goroutine at a time, the one that reads.
+// is in it.
 type mappings struct {
+	mu      sync.Mutex // guards what follows; held for calls of the system that map and unmap
 	byInode map[uint64]*mapping
 	bytes   int
 	uses    uint64
@@ -17,8 +19,8 @@ type mappings struct {
 
 type mapping struct {
 	at      []byte
-	lastUse uint64       // the reader's alone
-	readers atomic.Int32 // that may look at it now; only the goroutine that reads adds one
+	lastUse uint64       // guarded by the mu of its mappings
+	readers atomic.Int32 // that may look at it now; one is only added under mu
 }
 
 // of returns the mapping of a block, which cannot shrink, with one more reader; or
@@ -28,9 +30,11 @@ func (s *mappings) of(fd int, st *unix.Stat_t) *mapping {
 	if s == nil || st.Size == 0 || st.Size > keptBytes {
 		return nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	m := s.byInode[st.Ino]
-	if m == nil && s.makeRoom(int(st.Size)) {
-		m = s.add(fd, st)
+	if m == nil && s.makeRoomLocked(int(st.Size)) {
+		m = s.addLocked(fd, st)
 	}
 	if m == nil || int64(len(m.at)) < st.Size { // a block of another program's may grow
 		return nil
@@ -41,7 +45,7 @@ func (s *mappings) of(fd int, st *unix.Stat_t) *mapping {
 	return m
 }
 
-func (s *mappings) add(fd int, st *unix.Stat_t) *mapping {
+func (s *mappings) addLocked(fd int, st *unix.Stat_t) *mapping {
 	at, err := unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE)
 	if err != nil {
 		return nil
@@ -55,9 +59,17 @@ func (s *mappings) add(fd int, st *unix.Stat_t) *mapping {
 	return m
 }
 
-// makeRoom gives up what was not used for the longest time, for example blocks
+// giveUp unmaps what nobody reads. The memory of blocks that the pool has not got any
+// more is free then.
+func (s *mappings) giveUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.makeRoomLocked(keptBytes)
+}
+
+// makeRoomLocked gives up what was not used for the longest time, for example blocks
 // that the pool has not got any more. It reports whether there is room.
-func (s *mappings) makeRoom(size int) bool {
+func (s *mappings) makeRoomLocked(size int) bool {
 	for s.bytes+size > keptBytes {
 		var oldest uint64
 		for ino, m := range s.byInode {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -23,63 +22,6 @@ type memory struct {
 	seen *mapping     // that at belongs to; nil if the block was made here
 	from *memories    // where it goes when nobody needs it; nil: nowhere
 	refs atomic.Int32 // besides the first
-}
-
-// memories keeps a few blocks for the next large payloads: to have the kernel find
-// and clear the pages takes many times as long as to copy into them.
-type memories struct {
-	mu     sync.Mutex // guards what follows; no call of the system under it
-	free   []*memory
-	bytes  int // in free
-	closed bool
-}
-
-const (
-	keptBytes  = 64 << 20
-	keptBlocks = 16
-)
-
-// take returns a block for n bytes that is not far too large, or nil.
-func (s *memories) take(n int) *memory {
-	if s == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, m := range s.free {
-		if m.room >= n && m.room <= 4*n {
-			s.free = append(s.free[:i], s.free[i+1:]...)
-			s.bytes -= m.room
-			return m
-		}
-	}
-	return nil
-}
-
-// put keeps m, if there is room.
-func (s *memories) put(m *memory) (kept bool) {
-	if s == nil {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.bytes+m.room > keptBytes || len(s.free) >= keptBlocks {
-		return false
-	}
-	s.free = append(s.free, m)
-	s.bytes += m.room
-	return true
-}
-
-// close frees what is kept; nothing is from then on.
-func (s *memories) close() {
-	s.mu.Lock()
-	free := s.free
-	s.free, s.bytes, s.closed = nil, 0, true
-	s.mu.Unlock()
-	for _, m := range free {
-		m.free()
-	}
 }
 
 // newMemory copies data into a block.
@@ -108,13 +50,32 @@ func newBlock(size int) (*memory, error) {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW)
 	}
 	if err == nil {
-		m.at, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+		m.at, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	}
+	if err == nil {
+		if err = populate(fd, m.at); err != nil {
+			_ = unix.Munmap(m.at)
+		}
 	}
 	if err != nil {
 		_ = m.f.Close()
 		return nil, fmt.Errorf("shared memory: %w", err)
 	}
 	return m, nil
+}
+
+// populate has the kernel find the pages of a block. To touch one that is not to be had
+// would be the end of this process; so it is not left to the copy to find out.
+func populate(fd int, at []byte) error {
+	for {
+		err := unix.Madvise(at, unix.MADV_POPULATE_WRITE)
+		if err == unix.EINVAL { //nolint:errorlint // a bare errno
+			err = unix.Fallocate(fd, 0, 0, int64(len(at))) // before Linux 5.14
+		}
+		if err != unix.EINTR { //nolint:errorlint // a bare errno
+			return err
+		}
+	}
 }
 
 // adoptMemory takes a block that another process sent, of which it says that it

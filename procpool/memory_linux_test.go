@@ -43,19 +43,19 @@ func TestMappings_OldOnesMakeRoom(t *testing.T) {
 		}
 	}
 	s.byInode[3].readers.Add(1)
-	if !s.makeRoom(third) {
+	if !s.makeRoomLocked(third) {
 		t.Error("no room although two are not read")
 	}
 	has(1, 3)
 	s.byInode[1].readers.Add(1)
-	if s.makeRoom(2 * third) {
+	if s.makeRoomLocked(2 * third) {
 		t.Error("room although all are read")
 	}
 	has(1, 3)
 	for _, m := range s.byInode {
 		m.readers.Add(-1)
 	}
-	if !s.makeRoom(keptBytes) {
+	if !s.makeRoomLocked(keptBytes) {
 		t.Error("no room although none is read")
 	}
 	has()
@@ -96,7 +96,7 @@ func TestMappings_ReadersAreCounted(t *testing.T) {
 	if n := m.readers.Load(); n != 0 {
 		t.Errorf("%d readers after all have gone", n)
 	}
-	if !s.makeRoom(keptBytes) || len(s.byInode) != 0 {
+	if !s.makeRoomLocked(keptBytes) || len(s.byInode) != 0 {
 		t.Error("it stays mapped")
 	}
 }
@@ -115,19 +115,19 @@ func TestReserve_HeldWhileLargeArgumentsCome(t *testing.T) {
 			}
 		}
 		for range 5 {
-			time.Sleep(reserveFor - time.Second)
+			time.Sleep(unusedFor - time.Second)
 			if r.hold(1 << 10); held() == 0 {
 				t.Error("given up although it is used")
 			}
 		}
-		time.Sleep(2*reserveFor + time.Second)
+		time.Sleep(2*unusedFor + time.Second)
 		if held() != 0 {
 			t.Error("held although nothing came")
 		}
 		if r.hold(1 << 10); held() != 4<<10 {
 			t.Error("not held again")
 		}
-		time.Sleep(2*reserveFor + time.Second) // the timer ends
+		time.Sleep(2*unusedFor + time.Second) // the timer ends
 	})
 }
 
@@ -148,4 +148,79 @@ func TestReserve_NoneWhereMemoryIsBounded(t *testing.T) {
 		t.Error("held although the program has set a limit")
 	}
 	new(reserve).hold(1 << 10) // a pool that says nothing
+}
+
+// TestMemories_GivenUpWhenUnused: what is kept for the next large values is kept
+// while there are some.
+func TestMemories_GivenUpWhenUnused(t *testing.T) {
+	data := make([]byte, shareFrom)
+	synctest.Test(t, func(t *testing.T) {
+		s := new(memories)
+		kept := func() int {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return len(s.free)
+		}
+		pass := func() {
+			m, err := newMemory(s, data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.close()
+		}
+		for range 5 {
+			pass()
+			time.Sleep(unusedFor - time.Second)
+			if kept() != 1 {
+				t.Errorf("%d blocks while they are used", kept())
+			}
+		}
+		time.Sleep(2*unusedFor + time.Second)
+		if kept() != 0 || s.bytes != 0 {
+			t.Errorf("%d blocks of %d bytes although nothing came", kept(), s.bytes)
+		}
+		if pass(); kept() != 1 {
+			t.Error("none is kept after that")
+		}
+		s.close()
+		if pass(); kept() != 0 {
+			t.Error("one is kept after the end")
+		}
+	})
+}
+
+// TestMappings_GivenUpWhenUnused: a worker does not keep the memory of blocks that
+// its pool may have given up.
+func TestMappings_GivenUpWhenUnused(t *testing.T) {
+	out, err := newMemory(nil, make([]byte, shareFrom))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.close()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(&memoryConn{in: newPipe(), out: newPipe()}, nil, nil)
+		fd, err := unix.Dup(out.fd())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := adoptMemory(&s.seen, fd, uint64(out.size), out.size)
+		if err != nil || m.seen == nil {
+			t.Fatal("not mapped", err)
+		}
+		s.reserve.hold(m.size)
+		mapped := func() int {
+			time.Sleep(2*unusedFor + time.Second)
+			s.seen.mu.Lock()
+			defer s.seen.mu.Unlock()
+			return s.seen.bytes
+		}
+		if mapped() == 0 {
+			t.Error("unmapped while it is read")
+		}
+		m.close()
+		s.reserve.hold(1)
+		if n := mapped(); n != 0 {
+			t.Errorf("%d bytes stay mapped", n)
+		}
+	})
 }

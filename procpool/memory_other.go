@@ -22,4 +22,5 @@ func (*memory) fd() int                                        { return -1 }
 func (m *memory) share() *memory                               { return m }
 func (*memory) close()                                         {}
 func (*memories) close()                                       {}
+func (*mappings) giveUp()                                      {}
 func closeFD(int)                                              {}

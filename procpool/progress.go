@@ -13,8 +13,8 @@ import (
 // DeferWithProgress is [DeferToProcess] for a function that reports its progress:
 // onProgress is called with each value that it gives to [Progress], in order, one
 // at a time, on a goroutine of the job's, and the result is there only after the
-// last. When onProgress is more than a thousand values behind, the oldest are left
-// out, and that is logged.
+// last. When onProgress is more than a thousand values behind, or 64 MiB of them, the
+// oldest are left out, and that is logged.
 func DeferWithProgress[In, Out, P any](ctx context.Context, p *Pool, f *Func[In, Out], in In, onProgress func(P)) *eventual.Result[Out] {
 	if p == nil {
 		return eventual.Failed[Out](fmt.Errorf("procpool: DeferWithProgress: nil pool"))
@@ -34,8 +34,12 @@ func DeferWithProgress[In, Out, P any](ctx context.Context, p *Pool, f *Func[In,
 	return submit(ctx, "DeferWithProgress", p, f, in, q)
 }
 
-// behind is how many values may wait for onProgress.
-const behind = 1000
+// How many values may wait for onProgress, and how many bytes they may have had on
+// their way. One may always.
+const (
+	behind      = 1000
+	behindBytes = 64 << 20
+)
 
 // progressQueue calls a job's onProgress and then ends the job. Its goroutine is
 // there while there is something to call.
@@ -44,14 +48,22 @@ type progressQueue struct {
 	decode func(*codecs, received) (func(), error)
 
 	mu      sync.Mutex // guards what follows; nothing is called under it
-	calls   []func()
+	calls   []report
+	bytes   int // of calls
 	end     func()
 	dropped int
 	runs    bool
 }
 
+// report is a value that waits, and how many bytes it had.
+type report struct {
+	call func()
+	size int
+}
+
 // add has one value reported.
 func (q *progressQueue) add(c *codecs, r received) {
+	size := r.size()
 	call, err := q.decode(c, r)
 	if err != nil {
 		q.p.log.warn("procpool: progress not understood", "error", err)
@@ -59,12 +71,12 @@ func (q *progressQueue) add(c *codecs, r received) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.calls) >= behind {
-		q.calls[0] = nil
-		q.calls = q.calls[1:]
+	for len(q.calls) >= behind || len(q.calls) > 0 && q.bytes+size > behindBytes {
+		q.nextLocked()
 		q.dropped++
 	}
-	q.calls = append(q.calls, call)
+	q.calls = append(q.calls, report{call, size})
+	q.bytes += size
 	q.startLocked()
 }
 
@@ -74,6 +86,15 @@ func (q *progressQueue) finish(end func()) {
 	defer q.mu.Unlock()
 	q.end = end
 	q.startLocked()
+}
+
+// nextLocked takes the oldest value that waits.
+func (q *progressQueue) nextLocked() (call func()) {
+	r := q.calls[0]
+	q.calls[0] = report{}
+	q.calls = q.calls[1:]
+	q.bytes -= r.size
+	return r.call
 }
 
 func (q *progressQueue) startLocked() {
@@ -91,9 +112,7 @@ func (q *progressQueue) run() {
 		call, dropped := q.end, 0
 		switch {
 		case len(q.calls) > 0:
-			call = q.calls[0]
-			q.calls[0] = nil
-			q.calls = q.calls[1:]
+			call = q.nextLocked()
 		case call != nil:
 			q.end, dropped, q.dropped = nil, q.dropped, 0
 		default:

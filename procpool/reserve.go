@@ -4,7 +4,6 @@ import (
 	"math"
 	"runtime/debug"
 	"sync"
-	"time"
 )
 
 // reserve has the heap of a worker keep the memory of large arguments from one job
@@ -15,18 +14,18 @@ import (
 // is small collects in each job, gives the memory back and has it fetched, cleared
 // and mapped again page by page, which costs several times what the copy does.
 type reserve struct {
-	limit int // immutable: bytes; 0: there is to be none
+	// Immutable after the handshake.
+	limit int    // bytes; 0: there is to be none
+	over  func() // called when no large argument has come for a while; may be nil
 
-	mu    sync.Mutex // guards what follows; held for a look or an allocation
-	block []byte
-	used  bool        // since the timer struck
-	timer *time.Timer // gives the block up; nil until there is one
+	mu     sync.Mutex // guards what follows; held for a look or an allocation
+	block  []byte
+	unused unused
 }
 
 const (
 	highestReserve = 64 << 20
-	reserveFactor  = 4                // how many arguments are collected at a time
-	reserveFor     = 10 * time.Second // how long it is held, at least, after the last large argument
+	reserveFactor  = 4 // how many arguments are collected at a time
 )
 
 // reserve is how much the workers of a pool may hold in reserve: nothing if their
@@ -40,30 +39,25 @@ func (c Config) reserve() int {
 
 // hold notes that an argument of size bytes has come.
 func (r *reserve) hold(size int) {
-	if r.limit == 0 {
-		return
-	}
 	want := min(reserveFactor*size, r.limit)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.used = true
+	r.unused.useLocked(r.lookIfUsed)
 	if len(r.block) >= want || debug.SetMemoryLimit(-1) != math.MaxInt64 { // somebody has said what there is
 		return
 	}
 	r.block = make([]byte, want)
-	if r.timer == nil {
-		r.timer = time.AfterFunc(reserveFor, r.lookIfUsed)
-	}
 }
 
 // lookIfUsed gives the block up when no large argument came since the last time.
 func (r *reserve) lookIfUsed() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.used {
-		r.used = false
-		r.timer.Reset(reserveFor)
-		return
+	over := r.unused.overLocked()
+	if over {
+		r.block = nil
 	}
-	r.block, r.timer = nil, nil
+	r.mu.Unlock()
+	if over && r.over != nil {
+		r.over()
+	}
 }

@@ -52,10 +52,11 @@ type server struct {
 	tray   *tray          // for results that wait to be written; nil: none do
 
 	reserve reserve
+	seen    mappings
 
-	// Owned by who reads: lookOut if lookingOut, else the goroutine that serves.
-	r    *frame.Reader
-	seen mappings
+	r *frame.Reader // owned by who reads: lookOut if lookingOut, else the goroutine that serves
+
+	calling chan struct{} // a slot for each call without an answer
 
 	writing chan struct{} // one slot: a lock that is held while the pool may be slow to read; it guards the next three
 	out     outbox        // what is in it between two holders of the lock is in the tray
@@ -70,9 +71,9 @@ type server struct {
 	backlog    []*run     // that were read while it ran
 	returning  int        // jobs that are being given back; none begins meanwhile
 	lookingOut bool
-	retired    bool // there will be no more jobs
-	gone       bool // the pool is
-	calls      map[uint64]chan reply
+	retired    bool                  // there will be no more jobs
+	gone       bool                  // the pool is
+	calls      map[uint64]chan reply // without an answer; nil if nobody waits for it any more
 	lastCall   uint64
 	wake       chan struct{} // one slot: lookOut has ended, or read a job
 }
@@ -80,9 +81,10 @@ type server struct {
 func newServer(c conn, exit func(int), lost func()) *server {
 	s := &server{
 		c: c, exit: exit, lost: lost, writing: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		sent: sentTypes{}, calls: make(map[uint64]chan reply),
-		r: frame.NewReader(c.read, 1<<20),
+		calling: make(chan struct{}, maxCalls), calls: make(map[uint64]chan reply),
+		sent: sentTypes{}, r: frame.NewReader(c.read, 1<<20),
 	}
+	s.reserve.over = s.seen.giveUp
 	s.timer = time.AfterFunc(time.Hour, s.lookOut)
 	s.timer.Stop()
 	return s

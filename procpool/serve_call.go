@@ -16,7 +16,8 @@ type reply struct {
 
 // CallParent has the process of the pool run the function that Config.ParentFuncs
 // has under name, and waits for what it gives, or until ctx ends. It is called by a
-// job, with its ctx or one derived from it, or by goroutines of the job.
+// job, with its ctx or one derived from it, or by goroutines of the job. Of a
+// thousand calls or more at the same time some wait for their turn.
 func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, error) {
 	var zero Out
 	j, err := runOf(ctx, "CallParent")
@@ -32,17 +33,11 @@ func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, erro
 	if err != nil {
 		return fail(err)
 	}
-	c := make(chan reply, 1)
-	s.mu.Lock()
-	if s.gone {
-		s.mu.Unlock()
-		return fail(errPoolGone)
+	id, c, err := s.newCall(ctx)
+	if err != nil {
+		v.release()
+		return fail(err)
 	}
-	s.lastCall++
-	id := s.lastCall
-	s.calls[id] = c
-	s.begun, s.armed, s.soon = time.Time{}, true, true
-	s.mu.Unlock()
 	s.sendValue(frame.Call, id, name, v)
 	s.timer.Reset(0) // somebody has to read the answer
 	select {
@@ -57,10 +52,38 @@ func CallParent[In, Out any](ctx context.Context, name string, in In) (Out, erro
 		}
 		return out, nil
 	case <-ctx.Done():
-		s.mu.Lock()
-		delete(s.calls, id)
-		s.mu.Unlock()
+		s.abandon(id)
 		return fail(context.Cause(ctx))
+	}
+}
+
+// newCall waits until there may be one more call, and returns where its answer will
+// be.
+func (s *server) newCall(ctx context.Context) (id uint64, answer <-chan reply, err error) {
+	select {
+	case s.calling <- struct{}{}: // until the answer comes
+	case <-ctx.Done():
+		return 0, nil, context.Cause(ctx)
+	}
+	c := make(chan reply, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		<-s.calling // at once: this call has a slot
+		return 0, nil, errPoolGone
+	}
+	s.lastCall++
+	s.calls[s.lastCall] = c
+	s.begun, s.armed, s.soon = time.Time{}, true, true
+	return s.lastCall, c, nil
+}
+
+// abandon notes that nobody waits for a call's answer any more.
+func (s *server) abandon(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.calls[id]; ok {
+		s.calls[id] = nil
 	}
 }
 

@@ -153,9 +153,12 @@ func (s *server) poke() {
 // replied hands what a function of the pool's process gave to who has called it.
 func (s *server) replied(f frame.Frame) {
 	s.mu.Lock()
-	c := s.calls[f.ID]
+	c, called := s.calls[f.ID]
 	delete(s.calls, f.ID)
 	s.mu.Unlock()
+	if called {
+		<-s.calling
+	}
 	var r reply
 	if f.Type == frame.Refusal {
 		fail, err := parseFailure(f.Body)
@@ -196,7 +199,10 @@ func (s *server) poolGone(err error) {
 	s.calls = nil
 	s.mu.Unlock()
 	for _, c := range calls {
-		c <- reply{err: errPoolGone}
+		if c != nil {
+			c <- reply{err: errPoolGone}
+		}
+		<-s.calling
 	}
 }
 

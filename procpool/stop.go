@@ -19,7 +19,7 @@ const deathTime = 10 * time.Second
 // workers have ended. When ctx is done first, jobs that wait in the queue end with
 // [eventual.ErrStopped], those that run are killed with their workers and end with
 // an error that wraps it, and Stop returns an [*eventual.StopError] that names
-// these. No process is left then. A second Stop waits for the same, as long as its
+// these. No process is left then; or, if the system cannot end one, that is named too. A second Stop waits for the same, as long as its
 // own ctx allows.
 //
 // Called from an OnDone of a job of the pool, from an onProgress or from one of
@@ -102,7 +102,7 @@ func (p *Pool) giveUp() error {
 	case <-p.done:
 		_ = p.stopped()
 	case <-late.C: // the process of a worker cannot be killed, or a function of ours goes on
-		running = append(running, p.calling()...)
+		running = append(running, p.left()...)
 	}
 	if len(running) == 0 {
 		return nil
@@ -110,14 +110,19 @@ func (p *Pool) giveUp() error {
 	return &eventual.StopError{Component: p.component, Running: running}
 }
 
-// calling lists what a stopped pool has waited for in vain besides jobs.
-func (p *Pool) calling() []eventual.Running {
+// left lists what a stopped pool has waited for in vain besides jobs.
+func (p *Pool) left() (running []eventual.Running) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.calls == 0 {
-		return nil
+	for w := range p.workers {
+		if w.current == nil {
+			running = append(running, eventual.Running{Name: fmt.Sprintf("worker %d, process %d", w.id, w.pid), Age: p.clock() - w.since})
+		}
 	}
-	return []eventual.Running{{Name: fmt.Sprintf("%d calls of ParentFuncs, onProgress or OnDone", p.calls)}}
+	if p.calls > 0 {
+		running = append(running, eventual.Running{Name: fmt.Sprintf("%d calls of ParentFuncs, onProgress or OnDone", p.calls)})
+	}
+	return running
 }
 
 // runningLocked lists the jobs that run, the oldest first.

@@ -89,6 +89,14 @@ var (
 		_ = os.WriteFile(path, []byte("got it"), 0o600)
 		select {}
 	})
+	// untilTerm returns when it gets SIGTERM, whatever its ctx says.
+	untilTerm = procpool.Register("untilTerm", func(ctx context.Context, _ struct{}) (int, error) {
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGTERM)
+		_ = procpool.Progress(ctx, os.Getpid())
+		<-c
+		return 1, nil
+	})
 	// runOnce writes a line to a file, and then may kill its worker.
 	runOnce  = procpool.Register("runOnce", appendAndDie)
 	runAgain = procpool.Register("runAgain", appendAndDie).Idempotent()
@@ -349,6 +357,23 @@ func TestProcpool_P05_Signal(t *testing.T) {
 	if alive(pid) {
 		t.Error("it survived")
 	}
+}
+
+// A worker that lives on after the gentle signal ends all the same, also when its job
+// has returned because of it.
+func TestProcpool_P05_SignalThatOnlyEndsTheJob(t *testing.T) {
+	p := newPool(t, procpool.Config{Max: 1, Grace: 50 * time.Millisecond, KillSignal: syscall.SIGTERM})
+	running := make(chan int, 1)
+	r := procpool.DeferWithProgress(bg, p, untilTerm, struct{}{}, func(pid int) { running <- pid })
+	pid := <-running
+	r.Cancel()
+	if n, err := r.Wait(soon); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if n, err := procpool.DeferToProcess(bg, p, square, 6).Wait(soon); n != 36 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	eventually(t, "it is gone", func() bool { return !alive(pid) })
 }
 
 // A stopped worker answers nothing, and a job does not even fit into its socket.

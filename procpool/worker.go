@@ -91,6 +91,7 @@ type worker struct {
 
 	out, next outbox // next is filled while out is written by another goroutine
 	writing   bool
+	calls     int // that came in and whose answers were not written
 
 	line     []task // that were sent, the first of which runs
 	begun    time.Duration
@@ -119,16 +120,6 @@ type batch struct {
 	frames []frame.Frame
 	next   int   // that was not looked at
 	err    error // after the last
-}
-
-// deadlines are the times at which a worker looks up; 0: never.
-type deadlines struct {
-	serve time.Duration // it must serve
-	stop  time.Duration // its job's time is up
-	kill  time.Duration // what was asked of it must have happened
-	back  time.Duration // jobs behind the first are called back
-	idle  time.Duration // it was idle too long
-	exit  time.Duration // it must have ended by itself, having closed its connection
 }
 
 // killReason is why the pool killed a worker.
@@ -214,7 +205,7 @@ func (w *worker) kill(why killReason) {
 	}
 	w.due = deadlines{}
 	if sig != sigKill {
-		w.due.kill = w.p.clock() + max(w.p.cfg.Grace, time.Millisecond)
+		w.due.kill = later(w.p.clock(), max(w.p.cfg.Grace, time.Millisecond))
 	}
 	w.child.process.kill(sig)
 }

@@ -129,10 +129,11 @@ func (w *worker) shift() {
 	if w.line = w.line[1:]; len(w.line) == 0 {
 		w.line = nil
 	}
-	w.due.stop, w.due.kill, w.due.back = 0, 0, 0
+	w.jobEnded()
 	heavy := p.cfg.MaxRSS > 0 && usage(w.child.process.pid()).rss > p.cfg.MaxRSS
 	p.mu.Lock()
 	w.jobs++
+	w.current, w.since = nil, now
 	j.worker = nil
 	if p.trouble.overLocked() {
 		p.growLocked()
@@ -245,5 +246,7 @@ func (w *worker) flush() {
 		go func() { w.wrote <- w.out.flush(w.child.conn.write) }() // ends when all is written or the connection is closed
 	case err != nil:
 		w.broken(err)
+	default:
+		w.answered()
 	}
 }

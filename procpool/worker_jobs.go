@@ -1,7 +1,6 @@
 package procpool
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/trestle-go/trestle/internal/frame"
@@ -56,7 +55,7 @@ func (w *worker) take() (taken []task, retire bool) {
 	p.parkLocked(w)
 	w.due.idle = 0
 	if p.servingLocked() > p.min {
-		w.due.idle = w.since + p.cfg.IdleTimeout
+		w.due.idle = later(w.since, p.cfg.IdleTimeout)
 	}
 	return nil, false
 }
@@ -125,10 +124,10 @@ func (p *Pool) forget(j *jobCore) {
 // timeLimit is until when a job that begins now may run; 0: for ever.
 func (w *worker) timeLimit(j *jobCore, now time.Duration) (limit time.Duration) {
 	if w.p.cfg.JobTimeout > 0 {
-		limit = now + w.p.cfg.JobTimeout
+		limit = later(now, w.p.cfg.JobTimeout)
 	}
 	if !j.deadline.IsZero() {
-		if at := now + time.Until(j.deadline); limit == 0 || at < limit {
+		if at := later(now, time.Until(j.deadline)); limit == 0 || at < limit {
 			limit = at
 		}
 	}
@@ -141,7 +140,8 @@ func (w *worker) first() {
 	now := w.p.clock()
 	w.begun, j.begun = now, now
 	w.p.waitTimes.Record(now - j.submitted)
-	w.due.stop, w.due.kill, w.due.idle, w.due.back = w.timeLimit(j, now), 0, 0, 0
+	w.jobEnded() // the one before
+	w.due.stop, w.due.idle = w.timeLimit(j, now), 0
 	p := w.p
 	p.mu.Lock()
 	w.current, w.since = j, now
@@ -173,7 +173,7 @@ func (w *worker) stopFirst(why stopAsk) {
 		flags = frame.Deadline
 	}
 	w.putFrame(frame.Cancel, flags, j.id, nil)
-	w.due.kill = w.p.clock() + grace
+	w.due.kill = later(w.p.clock(), grace)
 	w.toState(Canceling)
 }
 
@@ -236,74 +236,5 @@ func (w *worker) retire() {
 	w.retired = true
 	w.toState(Recycling)
 	w.putFrame(frame.Retire, 0, 0, nil)
-	w.due = deadlines{kill: w.p.clock() + max(w.p.cfg.Grace, time.Second)}
-}
-
-// tick sees to the deadlines that have passed.
-func (w *worker) tick() {
-	now := w.p.clock()
-	passed := func(at time.Duration) bool { return at != 0 && at <= now }
-	switch {
-	case passed(w.due.serve):
-		w.startErr = fmt.Errorf("it did not say that it serves within %v; a program that is started as a worker must call procpool.ServeIfWorker first in main, or in TestMain", w.p.cfg.StartTimeout)
-		w.kill(killStart)
-	case passed(w.due.exit):
-		w.kill(killClosed)
-	case passed(w.due.kill):
-		switch {
-		case w.stateIs(Recycling):
-			w.kill(killLate)
-		default:
-			w.due.kill = 0
-			if w.killed != killNot { // the gentle signal did not help
-				w.due.kill = now
-			}
-			w.kill(killJob)
-		}
-	case passed(w.due.stop):
-		w.stopFirst(stopTimeUp)
-	case passed(w.due.back):
-		w.due.back = 0
-		for _, t := range w.line[1:] {
-			if j := t.core(); !j.recalled {
-				w.recall(j)
-			}
-		}
-	case passed(w.due.idle):
-		w.due.idle = 0
-		if w.surplus() {
-			w.retire()
-		}
-	}
-}
-
-// surplus takes the worker out of those that serve if it is above Min.
-func (w *worker) surplus() bool {
-	p := w.p
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !w.parked || p.servingLocked() <= p.min { // not parked: somebody is waking it
-		return false
-	}
-	p.leaveLocked(w, Recycling)
-	return true
-}
-
-// arm sets the timer to the first of the deadlines. One that strikes too early
-// costs less than setting it anew for each job.
-func (w *worker) arm() {
-	if len(w.line) > 1 && w.due.back == 0 && !w.line[len(w.line)-1].core().recalled {
-		w.due.back = w.begun + patience
-	}
-	first := time.Duration(0)
-	for _, at := range [...]time.Duration{w.due.serve, w.due.stop, w.due.kill, w.due.back, w.due.idle, w.due.exit} {
-		if at != 0 && (first == 0 || at < first) {
-			first = at
-		}
-	}
-	if first == 0 || w.armed != 0 && w.armed <= first {
-		return
-	}
-	w.armed = first
-	w.timer.Reset(max(first-w.p.clock(), 0))
+	w.due = deadlines{kill: later(w.p.clock(), max(w.p.cfg.Grace, time.Second))}
 }

@@ -24,7 +24,7 @@ func (w *worker) main() {
 	w.p.mu.Unlock()
 	w.output = w.p.log.follow(w.id, c)
 	w.timer = time.NewTimer(time.Hour)
-	w.due.serve = w.p.clock() + w.p.cfg.StartTimeout
+	w.due.serve = later(w.p.clock(), w.p.cfg.StartTimeout)
 	w.arm()
 	go func() { w.exited <- c.process.wait() }()           // ends with the process
 	go w.read(frame.NewReader(w.readSome, w.p.maxFrame())) // ends with the connection
@@ -109,6 +109,7 @@ func (w *worker) writeEnded(err error) {
 		w.broken(err)
 		return
 	}
+	w.answered()
 	w.out, w.next = w.next, w.out
 }
 
