@@ -15,9 +15,9 @@ import (
 // Stop refuses new jobs and waits until all that were accepted have run. When ctx
 // is done first, jobs that wait in the queue end with [eventual.ErrStopped], the
 // ctx of those that run is cancelled, and Stop returns an [*eventual.StopError]
-// that names them; the workers end when their jobs do. Unless Config.SlowJob is set, a
-// job that its worker took along with others, because these were short, may be given
-// the age of the first of them. A second Stop waits for the same, as long as its own
+// that names them, and an OnThreadStop that has not run by then; the workers end when
+// their jobs do. Unless Config.SlowJob is set, a job that its worker took along with
+// others, because these were short, may be given the age of the first of them. A second Stop waits for the same, as long as its own
 // ctx allows. Called by a job of the pool, Stop does not wait for that job: it refuses
 // new jobs and returns nil.
 func (p *Pool) Stop(ctx context.Context) error {
