@@ -32,8 +32,8 @@ type LatestConfig struct {
 	// value itself.
 	View func(Seen) any
 	// State is what else View looks at. It is called for each request, and when it
-	// returns something else than before (by ==), View is called again. Zero:
-	// View looks at nothing else.
+	// returns something else than before (by ==, which has to be able to compare it),
+	// View is called again. Zero: View looks at nothing else.
 	State func() any
 	// MaxWait is how long a request waits for a change, at most, whatever it asks
 	// for. Zero: 30 s. Negative: it does not wait.
@@ -125,7 +125,7 @@ func (s *latestServer[T]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.RawQuery != "" {
 		after = r.URL.Query().Get("after")
 	}
-	a, err := s.answer(r, after)
+	a, err := s.answer(r.Context(), r, after)
 	if err == nil && !a.news && r.Header["Prefer"] != nil {
 		a, err = s.poll(&x, a)
 	}
@@ -154,14 +154,15 @@ type latestAnswer struct {
 	changed func() <-chan struct{} // closed when there may be another
 }
 
-// answer looks at the newest value for r. Before the first there is no rendering.
-func (s *latestServer[T]) answer(r *http.Request, after string) (a latestAnswer, err error) {
+// answer looks at the newest value for r, and waits for its encoding as long as ctx
+// lasts. Before the first there is no rendering.
+func (s *latestServer[T]) answer(ctx context.Context, r *http.Request, after string) (a latestAnswer, err error) {
 	now, next := s.look()
 	a = latestAnswer{cfg: &s.cfg, at: time.Now(), after: after, changed: next.Done}
 	if now.id.n == 0 {
 		return a, nil
 	}
-	if a.rendering, err = s.render(r.Context(), now, a.at); err != nil {
+	if a.rendering, err = s.render(ctx, now, a.at); err != nil {
 		return a, err
 	}
 	if after != "" {
@@ -204,17 +205,17 @@ func (s *latestServer[T]) poll(x *exchange, a latestAnswer) (latestAnswer, error
 	rc := http.NewResponseController(x.w)
 	_ = rc.SetReadDeadline(time.Time{}) // see openEvents
 	_ = rc.SetWriteDeadline(time.Now().Add(patience + defaultWriteTimeout))
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for !a.news {
 		select {
 		case <-a.changed():
-		case <-ctx.Done():
+		case <-waiting.Done():
 			return a, nil
 		case <-shutdownOf(ctx).Done():
 			return a, nil
 		}
-		if a, err = s.answer(x.r, a.after); err != nil {
+		if a, err = s.answer(ctx, x.r, a.after); err != nil {
 			return a, err
 		}
 	}

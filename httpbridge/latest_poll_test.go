@@ -12,6 +12,7 @@ import (
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/httpbridge"
+	"github.com/trestle-go/trestle/threadpool"
 )
 
 // timed asks h for path, and returns how long the answer took.
@@ -176,4 +177,33 @@ func TestLatest_ViewSeesTheVersion(t *testing.T) {
 	if resp := get(t, h); resp.StatusCode != 500 {
 		t.Errorf("%d", resp.StatusCode)
 	}
+}
+
+// TestLatest_H07_LongPollsOutliveTheTimeoutOfAMiddleware: all of them, also those who
+// come to a value while another encodes it.
+func TestLatest_H07_LongPollsOutliveTheTimeoutOfAMiddleware(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l eventual.Latest[int]
+		latest := httpbridge.Latest(&l, httpbridge.LatestConfig{View: func(s httpbridge.Seen) any {
+			time.Sleep(time.Second)
+			return s.Value
+		}})
+		h := httpbridge.Middleware(newPool(t, threadpool.Config{Max: 2}), httpbridge.PoolConfig{Timeout: 2 * time.Second})(latest)
+		l.Set(1)
+		version := get(t, h).Header.Get("Latest-Version")
+		statuses := make(chan int, 5)
+		for range cap(statuses) {
+			go func() { // ends with its response
+				resp, _ := timed(h, "/?after="+version, "Prefer", "wait=20")
+				statuses <- resp.StatusCode
+			}()
+		}
+		time.Sleep(10 * time.Second)
+		l.Set(2)
+		for range cap(statuses) {
+			if got := <-statuses; got != 200 {
+				t.Errorf("%d", got)
+			}
+		}
+	})
 }

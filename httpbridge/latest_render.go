@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -70,30 +72,39 @@ func (s *latestServer[T]) render(ctx context.Context, v version[T], now time.Tim
 	var state any
 	if s.cfg.State != nil {
 		state = s.cfg.State()
+		if !reflect.ValueOf(state).Comparable() {
+			return nil, configError("LatestConfig.State returned a %T, which == cannot compare", state)
+		}
 	}
 	for {
 		old := s.rendered.Load()
 		if old != nil && old.number == v.id.n && old.stale == stale && old.state == state {
-			return old.await(ctx)
+			if rd, err := old.await(ctx); !errors.Is(err, errOnReactor) {
+				return rd, err
+			}
+			// A reactor must not wait: it encodes one of its own.
 		}
 		fresh := &rendering{number: v.id.n, stale: stale, state: state, ready: make(chan struct{})}
 		if s.rendered.CompareAndSwap(old, fresh) {
-			fresh.seen = Seen{v.value, v.at, stale.reasons(), v.id.String(), state}
-			if fresh.make(s.cfg.View); fresh.err != nil {
-				s.rendered.CompareAndSwap(fresh, nil)
-			}
+			s.encode(fresh, v)
 			return fresh, fresh.err
 		}
 	}
 }
 
-// await waits for the one who encodes it, no longer than ctx lasts.
+// await waits for the one who encodes it, no longer than ctx lasts. A pool's worker
+// lends its slot meanwhile: what the encoding takes may need it.
 func (rd *rendering) await(ctx context.Context) (*rendering, error) {
 	select {
 	case <-rd.ready:
 		return rd, rd.err
 	default:
 	}
+	resume, err := lendSlot()
+	if err != nil {
+		return nil, err
+	}
+	defer resume()
 	select {
 	case <-rd.ready:
 		return rd, rd.err
@@ -102,11 +113,23 @@ func (rd *rendering) await(ctx context.Context) (*rendering, error) {
 	}
 }
 
+// encode makes fresh what v is sent as. If that fails, or View ends the goroutine, it
+// is forgotten before those who wait for it know.
+func (s *latestServer[T]) encode(fresh *rendering, v version[T]) {
+	defer close(fresh.ready)
+	defer func() {
+		if fresh.err != nil {
+			s.rendered.CompareAndSwap(fresh, nil)
+		}
+	}()
+	fresh.seen = Seen{v.value, v.at, fresh.stale.reasons(), v.id.String(), fresh.state}
+	fresh.make(s.cfg.View)
+}
+
 // make encodes what was seen, before anything is sent, so that a failure is a clean
 // 500.
 func (rd *rendering) make(view func(Seen) any) {
 	rd.err = eventual.ErrGoexit // unless it comes to an end
-	defer close(rd.ready)
 	defer func() {
 		if v := recover(); v != nil {
 			rd.err = eventual.Recovered(v)

@@ -1,11 +1,13 @@
 package httpbridge_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/httpbridge"
+	"github.com/trestle-go/trestle/internal/logtest"
+	"github.com/trestle-go/trestle/threadpool"
 )
 
 func text(t *testing.T, resp *http.Response) string {
@@ -98,7 +102,7 @@ func TestLatest_H09_ThoseWhoComeMeanwhileWaitForTheEncoding(t *testing.T) {
 func TestLatest_H01_AFailureToEncodeIsNotKept(t *testing.T) {
 	var l eventual.Latest[int]
 	l.Set(1)
-	fails := []func(){func() { panic("not yet") }, func() { panic(errors.New("nor now")) }}
+	fails := []func(){func() { panic("not yet") }, func() { panic(errors.New("nor now")) }, runtime.Goexit}
 	h := httpbridge.Latest(&l, httpbridge.LatestConfig{View: func(httpbridge.Seen) any {
 		if len(fails) > 0 {
 			f := fails[0]
@@ -107,11 +111,60 @@ func TestLatest_H01_AFailureToEncodeIsNotKept(t *testing.T) {
 		}
 		return "now"
 	}})
-	for _, want := range []int{500, 500, 200, 200} {
-		if resp := get(t, h); resp.StatusCode != want {
-			t.Errorf("%d, want %d", resp.StatusCode, want)
+	for _, want := range []int{500, 500, 0, 200, 200} {
+		status := make(chan int, 1)
+		go func() { // ends with its response, or by Goexit
+			defer close(status)
+			status <- get(t, h).StatusCode
+		}()
+		if got := <-status; got != want {
+			t.Errorf("%d, want %d", got, want)
 		}
 	}
+}
+
+// TestLatest_H01_AStateThatCannotBeCompared: it fails at once, and says why, not only
+// when the second request comes.
+func TestLatest_H01_AStateThatCannotBeCompared(t *testing.T) {
+	var l eventual.Latest[int]
+	l.Set(1)
+	var log logtest.Log
+	h := httpbridge.Latest(&l, httpbridge.LatestConfig{State: func() any { return []int{1} }, Logger: log.Logger()})
+	for range 2 {
+		if resp := get(t, h); resp.StatusCode != 500 {
+			t.Errorf("%d", resp.StatusCode)
+		}
+	}
+	if n := strings.Count(log.String(), "LatestConfig.State returned a []int"); n != 2 {
+		t.Error(log.String())
+	}
+}
+
+// TestLatest_H07_WhoeverWaitsForAnEncodingLendsItsSlot: what it takes may need one.
+func TestLatest_H07_WhoeverWaitsForAnEncodingLendsItsSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l eventual.Latest[int]
+		l.Set(1)
+		needed, settle := eventual.New[int](nil)
+		p := newPool(t, threadpool.Config{Max: 2})
+		h := httpbridge.Middleware(p, httpbridge.PoolConfig{})(httpbridge.Latest(&l, httpbridge.LatestConfig{View: func(httpbridge.Seen) any {
+			v, _ := needed.Wait(time.Hour)
+			return v
+		}}))
+		bodies := make(chan string, 3)
+		for range cap(bodies) {
+			go func() { bodies <- text(t, get(t, h)) }() // ends with its response
+		}
+		synctest.Wait()
+		if err := p.CallInThread(t.Context(), func(context.Context) { settle(7, nil) }); err != nil {
+			t.Fatal(err)
+		}
+		for range cap(bodies) {
+			if got := <-bodies; got != "7\n" {
+				t.Error(got)
+			}
+		}
+	})
 }
 
 // TestLatest_H05_HeadersBelongToTheRequest: whoever wraps the handler may change

@@ -263,8 +263,8 @@ func (j *pooledRequest) leaveWorker() {
 	}
 }
 
-// BeforePark counts the request while its handler waits, after the pool's own hook.
-// A stream is no request.
+// BeforePark counts the request from when its handler waits until it has its slot
+// again, for the pool's own hook is the outer one. A stream is no request.
 func (j *pooledRequest) BeforePark(any) (resume func(), err error) {
 	if j.streaming.Load() {
 		return nil, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/trestle-go/trestle/internal/park"
 )
@@ -56,14 +57,17 @@ func (p *Pool) roomLocked() int {
 }
 
 // admitLocked lets those who wait into the queue as there is room. If jobs are short
-// it does so once there is room for an eighth of a long queue, since waking one after
-// each job costs more than the job, and the workers have enough to do.
+// it does so once there is room for an eighth of a long queue, or after a moment, since
+// waking one after each job costs more than the job, and the workers have enough to do.
 func (p *Pool) admitLocked() {
 	if len(p.senders) == 0 {
 		return
 	}
 	room := p.roomLocked()
 	if p.quick && room < p.cfg.QueueLimit/8 {
+		if room > 0 && p.opening == nil {
+			p.opening = time.AfterFunc(heldUp, p.open)
+		}
 		return
 	}
 	for ; len(p.senders) > 0 && room > 0; room-- {
@@ -73,6 +77,17 @@ func (p *Pool) admitLocked() {
 		p.pushLocked(s.entry)
 		s.accepted <- nil // has a slot, and is sent to once
 	}
+}
+
+// open lets those in who were held back, on a goroutine of the runtime's: the jobs
+// that have begun since may be long ones.
+func (p *Pool) open() {
+	p.mu.Lock()
+	p.opening = nil
+	p.quick = false
+	wake := p.feedLocked()
+	p.mu.Unlock()
+	wakeAll(wake)
 }
 
 // waitForRoom parks the submitter. On a reactor's goroutine that is refused, and a

@@ -201,3 +201,18 @@ func TestPool_T09_AnEndedJobIsNotKeptByTheNext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPool_TimesAreOfTheJobAlone: not of what its worker did before.
+func TestPool_TimesAreOfTheJobAlone(t *testing.T) {
+	p, _ := handful(t)
+	w := &worker{p: p, now: p.clock() - time.Hour}
+	e := entry{at: p.clock()}
+	w.waited(e)
+	w.ended(e)
+	if s := p.Stats(); s.Run.Max >= time.Hour || s.Run.Count != 1 {
+		t.Errorf("%+v", s.Run)
+	}
+	if err := p.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}

@@ -167,3 +167,36 @@ func TestPool_T06_StopWhileStarting(t *testing.T) {
 		}
 	}
 }
+
+// TestPool_T06_StopDoesNotWaitForAHookThatHasYetToRun: its ctx bounds it whatever
+// OnThreadStop does, also in workers that had no job when the time was up.
+func TestPool_T06_StopDoesNotWaitForAHookThatHasYetToRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		block := make(chan struct{})
+		p := newPool(t, threadpool.Config{Min: 2, Max: 2, OnThreadStop: func() { <-block }})
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		stopped := make(chan error, 1)
+		go func() { stopped <- p.Stop(ctx) }() // ends once the hooks may
+		synctest.Wait()
+		select {
+		case err := <-stopped:
+			var still *eventual.StopError
+			if !errors.As(err, &still) || len(still.Running) != 2 || still.Running[0].Name != "thread hook" {
+				t.Errorf("%v", err)
+			}
+		default:
+			t.Error("Stop waits although its ctx has ended")
+		}
+		close(block)
+	})
+}
+
+func TestPool_T06_StopOfAPoolThatNeverHadAJobStartsNobody(t *testing.T) {
+	starts := 0
+	p := newPool(t, threadpool.Config{Min: 2, Max: 4, Stopped: true, OnThreadStart: func() error { starts++; return nil }})
+	if err := p.Stop(context.Background()); err != nil || starts != 0 {
+		t.Errorf("%d started, %v", starts, err)
+	}
+}

@@ -11,7 +11,7 @@ import (
 type job[T any] struct {
 	eventual.Promise[T]
 	p  *Pool
-	fn func(context.Context) (T, error) // dropped when it has run: the result may be kept
+	fn func(context.Context) (T, error) // dropped once it has ended: the result may be kept
 }
 
 // newJob makes a job: what a worker is to do, and what its submitter gets.
@@ -54,6 +54,13 @@ func (j *job[T]) unwound(_ *worker, recovered any) {
 	j.Unwound(recovered)
 }
 
+// drop leaves alone what somebody else is just ending, who may call Func for a report.
+func (j *job[T]) drop() {
+	if j.Settled() {
+		j.fn = nil
+	}
+}
+
 func (j *job[T]) expire() {
 	if err := j.Expired(); err != nil {
 		j.Refuse(err)
@@ -61,7 +68,6 @@ func (j *job[T]) expire() {
 }
 
 func (j *job[T]) over() bool                   { return j.Settled() }
-func (j *job[T]) drop()                        { j.fn = nil }
 func (j *job[T]) pool() *Pool                  { return j.p }
 func (j *job[T]) refuse(cause error) bool      { return j.Refuse(cause) }
 func (j *job[T]) Lifetime() *eventual.Lifetime { return j.p.life }
@@ -98,9 +104,7 @@ func (c *calls) run(w *worker) {
 		return
 	}
 	defer c.Settle(struct{}{}, nil) // ends the ctx
-	for _, f := range c.fs {
-		w.call(ctx, f)
-	}
+	w.callAll(ctx, c.fs)
 }
 
 // unwound has been told of the functions by call already. A panic is that of the
@@ -140,6 +144,20 @@ func (plainCall) refuse(error) bool                  { return true }
 func (plainCall) over() bool                         { return false }
 func (plainCall) drop()                              {}
 func (f plainCall) Func() uintptr                    { return funcname.PC(f) }
+
+// callAll calls fs one after the other, whatever ends each of them.
+func (w *worker) callAll(ctx context.Context, fs []func(context.Context)) {
+	defer func() {
+		if len(fs) > 0 { // a Goexit: the goroutine ends once all its deferred functions have
+			w.callAll(ctx, fs)
+		}
+	}()
+	for len(fs) > 0 {
+		f := fs[0]
+		fs = fs[1:]
+		w.call(ctx, f)
+	}
+}
 
 // call calls f, with nobody to tell how it ended.
 func (w *worker) call(ctx context.Context, f func(context.Context)) {

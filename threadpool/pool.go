@@ -61,6 +61,7 @@ type Pool struct {
 	rescueAt  time.Duration // when to look again for workers that hold jobs up
 	sweepIn   int           // refusals until a full queue is searched for dead jobs again
 	alarm     *time.Timer   // of the slow-job watch; nil unless it is set
+	opening   *time.Timer   // lets those in who wait for room and were held back; nil unless it is set
 	retired   uint64        // what workers that are gone have succeeded with
 
 	_ [64]byte // what follows is read, or written, by workers that do not hold mu
@@ -110,6 +111,7 @@ func (p *Pool) Start() {
 	}
 	p.state = running
 	p.life.Begin()
+	p.watchSlowLocked() // it was not while nothing ran
 	wake := p.growLocked()
 	p.mu.Unlock()
 	wakeAll(wake)
@@ -126,6 +128,7 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 		p.mu.Unlock()
 		return p.errStopped
 	}
+	lower := minimum < p.min
 	p.min, p.max = minimum, maximum
 	p.ringLocked()
 	var wake []*worker
@@ -134,8 +137,9 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 			p.recallLocked()
 		}
 		wake = p.growLocked()
-		// Idle workers look at the sizes again when they wake.
-		for surplus := p.stayingLocked() - p.lentLocked() - p.max; surplus > 0 && len(p.idle) > 0; surplus-- {
+		// Idle workers look at the sizes again when they wake: they end if there are too
+		// many, and those that were to idle for ever may not have to any more.
+		for surplus := p.stayingLocked() - p.lentLocked() - p.max; (surplus > 0 || lower) && len(p.idle) > 0; surplus-- {
 			wake = append(wake, p.popIdleLocked())
 		}
 	}

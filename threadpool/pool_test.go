@@ -203,3 +203,22 @@ func TestPool_T09_IdleWorkersKeepNothingAlive(t *testing.T) {
 		runtime.Gosched()
 	}
 }
+
+// TestPool_T04_OneFunctionOfSeveralEndsAlone: whatever ends it.
+func TestPool_T04_OneFunctionOfSeveralEndsAlone(t *testing.T) {
+	p := newPool(t, threadpool.Config{Max: 1})
+	var ran strings.Builder
+	f := func(name string, end func()) func(context.Context) {
+		return func(context.Context) { ran.WriteString(name); end() }
+	}
+	if err := p.CallMultipleInThread(context.Background(),
+		f("a", runtime.Goexit), f("b", func() { panic(errBoom) }), f("c", runtime.Goexit), f("d", func() {})); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if s := p.Stats(); ran.String() != "abcd" || s.Failed != 3 || s.Panicked != 1 || s.Succeeded != 1 {
+		t.Errorf("%s: %+v", ran.String(), s)
+	}
+}

@@ -21,8 +21,8 @@ type task interface {
 	// over reports that it has ended, or its result was cancelled, so that it will not
 	// be started.
 	over() bool
-	// drop forgets the submitted function, which has run; Func is not called while
-	// it does.
+	// drop forgets the submitted function of a job that has ended, for its result may
+	// be kept. It is called by whoever has taken it out of the queue.
 	drop()
 	// Func is the entry of the submitted function.
 	Func() uintptr
@@ -33,6 +33,12 @@ type entry struct {
 	task task
 	by   int64         // the goroutine that submitted it
 	at   time.Duration // when it came, if its wait is to be measured
+}
+
+// refuse ends a job that was taken out of the queue and is not to be started.
+func (e entry) refuse(cause error) {
+	e.task.refuse(cause)
+	e.task.drop()
 }
 
 // queue is first in, first out, in blocks: a storm is never copied, and what was

@@ -56,3 +56,40 @@ func TestPool_T07_BlockWhenFull(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPool_T07_RoomIsNotKeptFromWhoWaitsForIt: a submission is not held back while the
+// job that follows a short one takes long.
+func TestPool_T07_RoomIsNotKeptFromWhoWaitsForIt(t *testing.T) {
+	for range 20 { // a worker may be too slow to have had a short one
+		p := newPool(t, threadpool.Config{Max: 1, QueueLimit: 16, BlockWhenFull: true})
+		release := hold(t, p, 1, 1)
+		long := make(chan struct{})
+		for i := range 16 {
+			if err := p.CallInThread(context.Background(), func(context.Context) {
+				if i == 1 {
+					<-long
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		accepted := make(chan error, 2)
+		for range cap(accepted) {
+			go func() { // ends with its submission
+				ctx, cancel := context.WithTimeout(context.Background(), soon)
+				defer cancel()
+				accepted <- p.CallInThread(ctx, nothing)
+			}()
+		}
+		for p.Stats().Blocked != 2 {
+			runtime.Gosched()
+		}
+		release()
+		for range cap(accepted) {
+			if err := <-accepted; err != nil {
+				t.Fatalf("%v: %+v", err, p.Stats())
+			}
+		}
+		close(long)
+	}
+}

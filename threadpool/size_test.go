@@ -103,3 +103,18 @@ func TestPool_T01_BadConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestPool_T01_FewerAreKeptOnceMinIsLower: workers that were to idle for ever are not.
+func TestPool_T01_FewerAreKeptOnceMinIsLower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, threadpool.Config{Min: 3, Max: 4, IdleTimeout: time.Minute})
+		synctest.Wait()
+		if err := p.AdjustPoolSize(1, 4); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if s := p.Stats(); s.Workers != 1 || s.Idle != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}

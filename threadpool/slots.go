@@ -26,8 +26,15 @@ func (p *Pool) ringLocked() {
 }
 
 // wantingLocked reports whether more jobs wait than workers are coming for, and
-// none of these will look at once and send for others.
-func (p *Pool) wantingLocked() bool { return p.prompt == 0 && p.waitingLocked() > p.coming }
+// none of these will look at once and send for others. Those that have yet to start
+// are not waited for while others are idle.
+func (p *Pool) wantingLocked() bool {
+	if p.prompt > 0 {
+		return false
+	}
+	waiting := p.waitingLocked()
+	return waiting > p.coming || waiting > 0 && len(p.idle) > 0
+}
 
 // freeLocked is how many slots there are that nobody holds.
 func (p *Pool) freeLocked() int {

@@ -65,3 +65,17 @@ func TestPool_SlowWatchRacesWithTheEnd(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPool_SlowJobsThatWaitedForStart: the watch does not end while nothing runs yet.
+func TestPool_SlowJobsThatWaitedForStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, threadpool.Config{Max: 1, Stopped: true, SlowJob: time.Second})
+		_ = threadpool.DeferToThread(t.Context(), p, dawdle)
+		time.Sleep(10 * time.Second)
+		p.Start()
+		time.Sleep(10 * time.Second)
+		if s := p.Stats(); s.Slow != 1 || len(s.SlowJobs) != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}

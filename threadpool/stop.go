@@ -15,9 +15,9 @@ import (
 // Stop refuses new jobs and waits until all that were accepted have run. When ctx
 // is done first, jobs that wait in the queue end with [eventual.ErrStopped], the
 // ctx of those that run is cancelled, and Stop returns an [*eventual.StopError]
-// that names them; the workers end when their jobs do. Unless Config.SlowJob is set, a
-// job that its worker took along with others, because these were short, may be given
-// the age of the first of them. A second Stop waits for the same, as long as its own
+// that names them, and an OnThreadStop that has not run by then; the workers end when
+// their jobs do. Unless Config.SlowJob is set, a job that its worker took along with
+// others, because these were short, may be given the age of the first of them. A second Stop waits for the same, as long as its own
 // ctx allows. Called by a job of the pool, Stop does not wait for that job: it refuses
 // new jobs and returns nil.
 func (p *Pool) Stop(ctx context.Context) error {
@@ -29,7 +29,9 @@ func (p *Pool) Stop(ctx context.Context) error {
 	if p.state == created {
 		// What waits runs, as if the pool had been started.
 		p.state = draining
-		wake = p.growLocked()
+		p.life.Begin()
+		p.watchSlowLocked()
+		wake = p.feedLocked()
 	}
 	p.state = max(p.state, draining)
 	p.ringLocked()
@@ -71,11 +73,11 @@ func (p *Pool) giveUp() error {
 	for len(p.idle) > 0 {
 		wake = append(wake, p.popIdleLocked())
 	}
-	running := p.runningLocked()
+	running := p.unendedLocked()
 	p.mu.Unlock()
 	p.life.End(p.errStopped)
 	for _, e := range left {
-		e.task.refuse(p.errStopped)
+		e.refuse(p.errStopped)
 	}
 	for _, s := range senders {
 		s.accepted <- p.errStopped // its submission ends the job
@@ -112,13 +114,16 @@ func withStacks(jobs []observed) []eventual.Running {
 	return out
 }
 
-// runningLocked lists the jobs that run, those that wait for something included,
-// the oldest first.
-func (p *Pool) runningLocked() (jobs []observed) {
+// unendedLocked lists the jobs that run, those that wait for something included, and
+// the hooks of threads, also those that workers without a job have yet to come to, the
+// oldest first.
+func (p *Pool) unendedLocked() (jobs []observed) {
 	now := p.clock()
 	for w := range p.workers {
 		if job, ok := w.runningLocked(now); ok {
 			jobs = append(jobs, job)
+		} else if p.cfg.OnThreadStop != nil {
+			jobs = append(jobs, w.observedHook(p.cfg.OnThreadStop))
 		}
 	}
 	slices.SortFunc(jobs, func(a, b observed) int { return cmp.Compare(b.Age, a.Age) })
@@ -127,9 +132,9 @@ func (p *Pool) runningLocked() (jobs []observed) {
 
 // runningLocked describes the worker's job, or the hook of its thread.
 func (w *worker) runningLocked(now time.Duration) (job observed, ok bool) {
-	job = observed{Running: eventual.Running{Name: "job"}, goroutine: w.id, w: w, hook: w.hook}
+	job = observed{Running: eventual.Running{Name: "job"}, goroutine: w.id, w: w}
 	if w.hook != nil {
-		job.Name, job.Submitted, ok = "thread hook", funcname.Describe(funcname.PC(w.hook)), true
+		job, ok = w.observedHook(w.hook), true
 	} else {
 		w.hand.watchLocked(func(t task, place int) {
 			job.Submitted, ok = funcname.Describe(t.Func()), true
@@ -141,4 +146,8 @@ func (w *worker) runningLocked(now time.Duration) (job observed, ok bool) {
 	}
 	job.Age = now - time.Duration(w.hand.began.Load())
 	return job, ok
+}
+
+func (w *worker) observedHook(hook any) observed {
+	return observed{Running: eventual.Running{Name: "thread hook", Submitted: funcname.Describe(funcname.PC(hook))}, goroutine: w.id, w: w, hook: hook}
 }

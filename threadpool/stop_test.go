@@ -115,3 +115,19 @@ func TestPool_T06_SlotIsKeptUntilTheJobEnds(t *testing.T) {
 	}
 	close(block)
 }
+
+// TestPool_T06_StopWithoutStartIsAStart: what waits runs, and nobody is told otherwise.
+func TestPool_T06_StopWithoutStartIsAStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, threadpool.Config{Max: 1, Stopped: true})
+		res := threadpool.DeferToThread(context.Background(), p, dawdle)
+		stopped := make(chan error)
+		go func() { stopped <- p.Stop(context.Background()) }() // ends with the job
+		if _, err := res.Wait(time.Second); errors.Is(err, eventual.ErrNotStarted) || !errors.Is(err, eventual.ErrTimeout) {
+			t.Errorf("%v, of a job that runs", err)
+		}
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
+}

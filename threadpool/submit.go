@@ -21,7 +21,7 @@ func DeferToThread[T any](ctx context.Context, p *Pool, fn func(context.Context)
 	}
 	j, res := newJob(ctx, p, fn)
 	if err := p.submit(ctx, j); err != nil {
-		j.refuse(err)
+		entry{task: j}.refuse(err)
 	}
 	return res
 }
@@ -44,7 +44,7 @@ func (p *Pool) CallInThread(ctx context.Context, f func(context.Context)) error 
 }
 
 // CallMultipleInThread has fs called by one worker of p, one after the other in
-// the same job. A panic ends only the function that panicked.
+// the same job. A panic or runtime.Goexit ends only the function that it is of.
 func (p *Pool) CallMultipleInThread(ctx context.Context, fs ...func(context.Context)) error {
 	if err := p.check("CallMultipleInThread", ctx == nil, slices.ContainsFunc(fs, func(f func(context.Context)) bool { return f == nil })); err != nil {
 		return err

@@ -20,8 +20,9 @@ func (p *Pool) sweepLocked() (wake []*worker) {
 		_ = contained(func() error { t.expire(); return nil }) // of others, perhaps
 	}
 	p.mu.Lock()
-	if dead := p.queue.remove(p.queue.len(), func(e entry) bool { return e.task.over() }); len(dead) > 0 {
+	for _, e := range p.queue.remove(p.queue.len(), func(e entry) bool { return e.task.over() }) {
 		p.sweepIn = 0
+		e.task.drop()
 	}
 	return append(p.feedLocked(), p.settleLocked()...)
 }

@@ -3,8 +3,11 @@ package threadpool_test
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/threadpool"
@@ -97,4 +100,55 @@ func TestPool_LongQueueIsSweptNowAndThen(t *testing.T) {
 			t.Fatal("the dead are not found")
 		}
 	}
+}
+
+// TestPool_T07_SweepsAndWorkers: a job whose caller has given up is found by whoever
+// searches a full queue and by a worker at once; one of them ends it, and its function
+// is let go of by none while the other may name it.
+func TestPool_T07_SweepsAndWorkers(t *testing.T) {
+	p := newPool(t, threadpool.Config{Max: 2, QueueLimit: 8})
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 2000 {
+				ctx, cancel := context.WithCancel(context.Background())
+				res := threadpool.DeferToThread(ctx, p, one)
+				cancel()
+				res.OnDone(func() { res.Peek() })
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestPool_T09_WhatWasNotRunIsNotKeptEither: by a result that was refused or cancelled.
+func TestPool_T09_WhatWasNotRunIsNotKeptEither(t *testing.T) {
+	p := newPool(t, threadpool.Config{Max: 1, QueueLimit: 1, Stopped: true})
+	gone := make(chan struct{}, 2)
+	submit := func() *eventual.Result[int] {
+		big := new([1 << 12]byte)
+		runtime.AddCleanup(big, func(struct{}) { gone <- struct{}{} }, struct{}{})
+		return threadpool.DeferToThread(context.Background(), p, func(context.Context) (int, error) { return int(big[0]), nil })
+	}
+	canceled, refused := submit(), submit()
+	canceled.Cancel()
+	if _, err := refused.Wait(0); !errors.Is(err, threadpool.ErrQueueFull) {
+		t.Fatal(err)
+	}
+	if err := p.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for n, end := 0, time.Now().Add(soon); n < cap(gone); runtime.Gosched() {
+		runtime.GC()
+		select {
+		case <-gone:
+			n++
+		default:
+			if time.Now().After(end) {
+				t.Fatalf("%d of 2 functions are garbage", n)
+			}
+		}
+	}
+	runtime.KeepAlive(canceled)
+	runtime.KeepAlive(refused)
 }

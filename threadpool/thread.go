@@ -70,7 +70,7 @@ func (p *Pool) workerFailed(w *worker, err error) {
 	p.mu.Unlock()
 	wakeAll(wake)
 	for _, e := range left {
-		e.task.refuse(err)
+		e.refuse(err)
 	}
 	for _, s := range senders {
 		s.accepted <- err // its submission ends the job

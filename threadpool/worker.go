@@ -76,7 +76,7 @@ func (w *worker) main() {
 		return
 	}
 	defer p.stopThread(w)
-	w.now = p.clock()
+	w.readClock()
 	w.runHand(w.advance()) // what a goroutine that ended has left
 	for {
 		e, ok := w.next()
@@ -157,11 +157,10 @@ func (w *worker) follow(e entry) entry {
 	return w.advance()
 }
 
-// waited reads the clock for a timed job that is about to run.
+// waited reads the clock for a timed job that is about to run: the worker may have
+// lingered since it did so last.
 func (w *worker) waited(e entry) {
-	if w.stale {
-		w.readClock()
-	}
+	w.readClock()
 	w.p.waitTimes.Record(w.now - e.at)
 }
 

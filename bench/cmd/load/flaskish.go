@@ -71,7 +71,10 @@ func (f *flaskish) read(stderr io.Reader, url chan<- string) {
 	defer close(f.log)
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		if m := serving.FindStringSubmatch(lines.Text()); m != nil {
-			url <- m[1]
+			select {
+			case url <- m[1]:
+			default: // it was told before
+			}
 		}
 	}
 }

@@ -56,13 +56,8 @@ func (p plan) run(ctx context.Context) error {
 		return err
 	}
 	defer site.stop()
-	if p.rounds > 0 {
-		if err := p.compare(ctx, site.url); err != nil {
-			return err
-		}
-	}
-	if p.times == 0 {
-		return nil
+	if err := p.compare(ctx, site.url); err != nil || p.times == 0 {
+		return err
 	}
 	return p.overload(ctx, site.url)
 }

@@ -132,16 +132,12 @@ func (v *visitors) storm(ctx context.Context, rate float64, length time.Duration
 		for ; float64(n) < rate*min(since, length).Seconds(); n++ {
 			wg.Go(func() { v.visit(ctx) })
 		}
-		if since >= length {
+		if since >= length || ctx.Err() != nil {
 			break
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			since = length
-		}
-		if ctx.Err() != nil {
-			break
 		}
 	}
 	wg.Wait()

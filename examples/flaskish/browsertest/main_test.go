@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -90,10 +92,14 @@ type program struct {
 	log strings.Builder
 }
 
-// start starts flaskish; the end of the test stops it, within the time that it
-// promises.
+// start starts flaskish, for visitors who have not been there; the end of the test
+// stops it, within the time that it promises.
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
+	// Cookies know no ports, so this one would have those of the program before.
+	if _, err := chromedp.Call(browser, network.ClearBrowserCookies, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
 	p := &program{cmd: exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...), done: make(chan struct{})}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -120,7 +126,10 @@ func (p *program) read(stderr io.Reader, url chan<- string) {
 		p.log.WriteString(lines.Text() + "\n")
 		p.mu.Unlock()
 		if m := serving.FindStringSubmatch(lines.Text()); m != nil {
-			url <- m[1]
+			select {
+			case url <- m[1]:
+			default: // it was told before
+			}
 		}
 	}
 }

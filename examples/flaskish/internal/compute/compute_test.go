@@ -81,6 +81,19 @@ func TestSimulationKnowsItsDistribution(t *testing.T) {
 	}
 }
 
+// TestFactsAreWrittenAsInPrint: they are shown as they are.
+func TestFactsAreWrittenAsInPrint(t *testing.T) {
+	for got, want := range map[string]string{
+		rate(1.28): "1.2800", rate(79.463): "79.463", rate(12481.56): "12482",
+		grouped(20_000): "20,000", grouped(2_000_000): "2,000,000", grouped(999): "999",
+		views[0].middle(): "−0.6 + 0i", view{re: 0.25, im: -0.5}.middle(): "0.25 − 0.5i",
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func TestBadSpecs(t *testing.T) {
 	for _, c := range []struct {
 		spec Spec

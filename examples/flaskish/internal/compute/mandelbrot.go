@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/png"
 	"math"
+	"strings"
 )
 
 // The size of all pictures, in pixels.
@@ -51,12 +52,21 @@ func (s Spec) mandelbrot() *Run {
 		picture, err := encode(img)
 		return Outcome{[]Fact{
 			{"Shows", v.name},
-			{"Middle", fmt.Sprintf("%.7g %+.7gi", v.re, v.im)},
+			{"Middle", v.middle()},
 			{"Magnified", fmt.Sprintf("%.0f times", views[0].span/v.span)},
 			{"Iterations", fmt.Sprintf("at most %d", grid.iterations)},
 			{"Samples", fmt.Sprintf("%d a pixel", grid.samples*grid.samples)},
 		}, picture}, err
 	}}
+}
+
+// middle is the number in the middle, as it is written in print.
+func (v view) middle() string {
+	sign := "+"
+	if v.im < 0 {
+		sign = "−"
+	}
+	return strings.Replace(fmt.Sprintf("%.7g %s %.7gi", v.re, sign, math.Abs(v.im)), "-", "−", 1)
 }
 
 // grid says how closely to look.

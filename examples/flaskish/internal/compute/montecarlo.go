@@ -7,6 +7,8 @@ import (
 	"image/draw"
 	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 )
 
 const (
@@ -42,12 +44,24 @@ func (s Spec) monteCarlo() *Run {
 		at := func(q float64) float64 { return s.Market.Rate * math.Exp(sim.quantile(tradingDays, q)) }
 		return Outcome{[]Fact{
 			{"Simulates", fmt.Sprintf("EUR/%s, %d trading days", s.Market.Currency, tradingDays)},
-			{"Begins at", fmt.Sprintf("%.5g, %.2f %% a day", s.Market.Rate, 100*s.Market.Volatility)},
-			{"Half end in", fmt.Sprintf("%.5g to %.5g", at(0.25), at(0.75))},
-			{"Nine in ten end in", fmt.Sprintf("%.5g to %.5g", at(0.05), at(0.95))},
-			{"Paths", fmt.Sprint(paths)},
+			{"Begins at", fmt.Sprintf("%s, %.2f %% a day", rate(s.Market.Rate), 100*s.Market.Volatility)},
+			{"Half end in", rate(at(0.25)) + " to " + rate(at(0.75))},
+			{"Nine in ten end in", rate(at(0.05)) + " to " + rate(at(0.95))},
+			{"Paths", grouped(paths)},
 		}, picture}, err
 	}}
+}
+
+// rate has five digits, also if the last ones are 0, so that two of them look alike.
+func rate(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%#.5g", v), ".") }
+
+// grouped writes n with a comma at each third digit.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // path adds one path.

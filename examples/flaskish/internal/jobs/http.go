@@ -94,8 +94,8 @@ func (j *Jobs) Register(mux *http.ServeMux) {
 func (j *Jobs) page(w http.ResponseWriter, r *http.Request) {
 	j.site.Render(w, r, page, struct {
 		MaxEffort, Effort int
-		Keep              time.Duration
-	}{compute.MaxEffort, defaultEffort, j.board.keep})
+		Keep              string
+	}{compute.MaxEffort, defaultEffort, fmt.Sprintf("%.0f minutes", j.board.keep.Minutes())})
 }
 
 // Result is a job's outcome as it is sent: as JSON, or as a picture.
