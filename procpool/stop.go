@@ -38,7 +38,7 @@ func (p *Pool) Stop(ctx context.Context) error {
 	p.state = max(p.state, draining)
 	p.settleLocked()
 	p.mu.Unlock()
-	if h, ok := park.Current(park.ID()).(ownerHook); ok && h.p == p {
+	if h, ok := park.Find[ownerHook](park.ID()); ok && h.p == p {
 		p.attend()
 		return nil
 	}
