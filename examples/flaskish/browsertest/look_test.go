@@ -75,7 +75,11 @@ func TestLook(t *testing.T) {
 	}}.at(t, p)
 }
 
-func (l look) at(t *testing.T, p *program) {
+// at looks at one page of p, in a test of its own, which closes the page before the
+// next program begins without the cookies of this one.
+func (l look) at(t *testing.T, p *program) { t.Run(l.name, func(t *testing.T) { l.look(t, p) }) }
+
+func (l look) look(t *testing.T, p *program) {
 	b := open(t, p.url+l.path)
 	l.prepare(b)
 	for _, size := range sizes {
