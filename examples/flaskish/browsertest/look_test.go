@@ -87,12 +87,12 @@ func (l look) look(t *testing.T, p *program) {
 		for _, theme := range []string{"light", "dark"} {
 			name := fmt.Sprintf("%s-%s-%s", l.name, size.name, theme)
 			b.call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
-			if wide := get[int64](b, "document.documentElement.scrollWidth"); wide > size.width {
+			if wide := onWhole[int64](b, "document.documentElement.scrollWidth"); wide > size.width {
 				t.Errorf("%s: %d pixels wide", name, wide)
 			}
-			dark := get[bool](b, "getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0] < 100")
+			dark := onWhole[bool](b, "getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0] < 100")
 			if dark != (theme == "dark") {
-				t.Errorf("%s: the background is %s", name, get[string](b, "getComputedStyle(document.body).backgroundColor"))
+				t.Errorf("%s: the background is %s", name, onWhole[string](b, "getComputedStyle(document.body).backgroundColor"))
 			}
 			b.keep(name)
 		}

@@ -122,18 +122,31 @@ func get[T any](b *tab, expression string) T {
 // is by then.
 func (b *tab) await(expression string) {
 	b.t.Helper()
+	once[bool](b, expression, "true")
+}
+
+// onWhole returns the value of a JavaScript expression on a page that is complete:
+// one that loads itself again has moments in which it has no content.
+func onWhole[T any](b *tab, expression string) T {
+	b.t.Helper()
+	return once[T](b, "document.readyState === 'complete' && document.body", expression)
+}
+
+// once returns the value of a JavaScript expression as soon as a condition is true.
+func once[T any](b *tab, condition, expression string) T {
+	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	poll := chromedp.Evaluate[bool]("Boolean(" + expression + ")")
+	poll := chromedp.Evaluate[*T](fmt.Sprintf("(%s) ? (%s) : null", condition, expression))
 	for {
-		ok, err := chromedp.Run(ctx, poll) // fails while a page gives way to another
-		if ok && err == nil {
-			return
+		v, err := chromedp.Run(ctx, poll) // fails while a page gives way to another
+		if v != nil && err == nil {
+			return *v
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			b.t.Fatalf("waiting for %s: %v\nthe page:\n%s", expression, err, b.text())
+			b.t.Fatalf("waiting for %s: %v\nthe page:\n%s", condition, err, b.text())
 		}
 	}
 }
