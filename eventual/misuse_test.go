@@ -125,7 +125,11 @@ func TestDeferred_D07_GoexitOfACanceller(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	a, b := exits(), exits()
-	elsewhere(eventual.GatherResults(a, b).Cancel)
+	all := eventual.GatherResults(a, b)
+	elsewhere(all.Cancel)
+	if _, err := outcome(t, all); err == nil { // looked at, or a later test is told of it
+		t.Error("the list was cancelled and has succeeded")
+	}
 	for _, d := range []*eventual.Deferred[int]{a, b} {
 		if _, ok := d.Peek(); !ok {
 			t.Error("a member of the list was not cancelled")
