@@ -136,12 +136,7 @@ func alive(pid int) bool {
 }
 
 func TestProcpool_P04_Deaths(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		run  func(p *procpool.Pool) *eventual.Result[int]
-		want procpool.WorkerExitError
-		text string
-	}{
+	for _, test := range []death{
 		{"exit 3", func(p *procpool.Pool) *eventual.Result[int] { return procpool.DeferToProcess(bg, p, exit, 3) },
 			procpool.WorkerExitError{Reason: procpool.Exited, Code: 3}, "exited with code 3 while it ran exit"},
 		{"exit 0", func(p *procpool.Pool) *eventual.Result[int] { return procpool.DeferToProcess(bg, p, exit, 0) },
@@ -170,26 +165,7 @@ func TestProcpool_P04_Deaths(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPool(t, procpool.Config{Name: "fragile", Max: 1})
-			r := test.run(p)
-			behind := procpool.DeferToProcess(bg, p, square, 6)
-			_, err := r.Wait(soon)
-			died, ok := errors.AsType[*procpool.WorkerExitError](err)
-			if !ok {
-				t.Fatalf("%#v", err)
-			}
-			if died.Reason != test.want.Reason || died.Code != test.want.Code || died.Signal != test.want.Signal || died.PID <= 0 {
-				t.Errorf("%v: %+v", died.Reason, died)
-			}
-			if !strings.Contains(err.Error(), test.text) || !strings.HasPrefix(err.Error(), "procpool fragile: worker ") {
-				t.Errorf("%q does not say %q", err, test.text)
-			}
-			if n, err := behind.Wait(soon); n != 36 || err != nil {
-				t.Errorf("the job behind it: %d, %v", n, err)
-			}
-			if alive(died.PID) {
-				t.Error("it is still there")
-			}
+			test.check(t)
 		})
 	}
 }

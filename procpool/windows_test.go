@@ -146,12 +146,7 @@ func underWine() bool {
 }
 
 func TestProcpool_P04_Deaths(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		run  func(p *procpool.Pool) *eventual.Result[int]
-		want procpool.WorkerExitError
-		text string
-	}{
+	for _, test := range []death{
 		{"exit 3", func(p *procpool.Pool) *eventual.Result[int] { return procpool.DeferToProcess(bg, p, exit, 3) },
 			procpool.WorkerExitError{Reason: procpool.Exited, Code: 3}, "exited with code 3 while it ran exit"},
 		{"exit 0", func(p *procpool.Pool) *eventual.Result[int] { return procpool.DeferToProcess(bg, p, exit, 0) },
@@ -171,28 +166,7 @@ func TestProcpool_P04_Deaths(t *testing.T) {
 			return procpool.DeferToProcess(bg, p, writePipe, []byte("hello, world: this is no frame"))
 		}, procpool.WorkerExitError{Reason: procpool.ProtocolViolation, Code: -1, Signal: os.Kill}, "not a frame"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			p := newPool(t, procpool.Config{Name: "fragile", Max: 1})
-			r := test.run(p)
-			behind := procpool.DeferToProcess(bg, p, square, 6)
-			_, err := r.Wait(soon)
-			died, ok := errors.AsType[*procpool.WorkerExitError](err)
-			if !ok {
-				t.Fatalf("%#v", err)
-			}
-			if died.Reason != test.want.Reason || died.Code != test.want.Code || died.Signal != test.want.Signal || died.PID <= 0 {
-				t.Errorf("%v: %+v", died.Reason, died)
-			}
-			if !strings.Contains(err.Error(), test.text) || !strings.HasPrefix(err.Error(), "procpool fragile: worker ") {
-				t.Errorf("%q does not say %q", err, test.text)
-			}
-			if n, err := behind.Wait(soon); n != 36 || err != nil {
-				t.Errorf("the job behind it: %d, %v", n, err)
-			}
-			if alive(died.PID) {
-				t.Error("it is still there")
-			}
-		})
+		t.Run(test.name, test.check)
 	}
 }
 
@@ -418,26 +392,6 @@ func TestProcpool_P04_CPU(t *testing.T) {
 	var died *procpool.WorkerExitError
 	if !errors.As(err, &died) || died.Reason != procpool.Exited || died.Code == 0 {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestProcpool_P06_MaxRSS(t *testing.T) {
-	free := newPool(t, procpool.Config{Max: 1})
-	if _, err := procpool.DeferToProcess(bg, free, hoard, 1<<20).Wait(soon); err != nil {
-		t.Fatal(err)
-	}
-	p := newPool(t, procpool.Config{Max: 1, MaxRSS: free.Stats().Workers[0].RSS + 32<<20})
-	small, err := procpool.DeferToProcess(bg, p, hoard, 1<<20).Wait(soon)
-	if err != nil {
-		t.Fatal(err)
-	}
-	large, err := procpool.DeferToProcess(bg, p, hoard, 64<<20).Wait(soon)
-	if err != nil || large != small {
-		t.Errorf("%d, then %d: %v", small, large, err)
-	}
-	fresh, err := procpool.DeferToProcess(bg, p, pid, struct{}{}).Wait(soon)
-	if err != nil || fresh == large {
-		t.Errorf("it was not recycled: %v", err)
 	}
 }
 

@@ -224,7 +224,7 @@ func TestAResultIsItsOwners(t *testing.T) {
 
 func TestAWorkersDeathIsTold(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no worker processes on windows")
+		t.Skip("what a worker died of is told in other words on windows")
 	}
 	s := serve(t)
 	c := s.visitor(t)
