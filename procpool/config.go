@@ -40,7 +40,8 @@ type Config struct {
 	// have. Zero: 256 MiB. At most 1 GiB.
 	MaxPayload int
 
-	// JobTimeout is how long a job may run. Zero: for ever.
+	// JobTimeout is how long a job may run; the ctx of its function in the worker
+	// has it as its deadline. Zero: for ever.
 	JobTimeout time.Duration
 	// Grace is how long a job that was asked to stop, by its time or by a cancel,
 	// has until its worker is killed. Zero: 1 second. Negative: none.

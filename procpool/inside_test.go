@@ -188,12 +188,24 @@ func TestProcpool_P07_PlacesOfTheCanceled(t *testing.T) {
 	}
 }
 
+// Without Grace nobody is asked. A job whose own clock says that its time is up may
+// end a moment before its worker is killed for it, so one that would obey is
+// cancelled here, and the one whose time is up obeys nothing.
 func TestProcpool_P05_NoGrace(t *testing.T) {
-	p := newPool(t, procpool.Config{Max: 1, JobTimeout: 100 * time.Millisecond, Grace: -1})
-	_, err := procpool.DeferToProcess(bg, p, sleep, time.Hour).Wait(soon) // it would obey
+	p := newPool(t, procpool.Config{Max: 1, JobTimeout: 2 * time.Second, Grace: -1})
+	obedient := procpool.DeferToProcess(bg, p, sleep, time.Hour)
+	eventually(t, "running", func() bool { return countState(p, procpool.Busy) == 1 })
+	obedient.Cancel()
+	if _, err := obedient.Wait(soon); !errors.Is(err, eventual.ErrCanceled) {
+		t.Errorf("Cancel: %v", err)
+	}
+	_, err := procpool.DeferToProcess(bg, p, sleepOn, time.Hour).Wait(soon)
+	if s := p.Stats(); s.Started != 2 {
+		t.Errorf("%d workers were started: the first was asked, and obeyed", s.Started)
+	}
 	var up *procpool.TimeoutError
-	if !errors.As(err, &up) || !up.Killed {
-		t.Errorf("%v", err)
+	if !errors.As(err, &up) || !up.Killed || up.After < 2*time.Second {
+		t.Errorf("JobTimeout: %v", err)
 	}
 	if n, err := procpool.DeferToProcess(bg, p, square, 6).Wait(soon); n != 36 || err != nil {
 		t.Errorf("%d, %v", n, err)
