@@ -24,12 +24,21 @@ func TestMain(m *testing.M) {
 	if os.Getenv("PROCPOOL_TEST_ECHO") != "" {
 		rawEcho()
 	}
+	if os.Getenv(workerMark) != "" {
+		unusualWorker()
+	}
 	procpool.ServeIfWorker()
 	if os.Getenv("PROCPOOL_TEST_ORPHANAGE") != "" {
 		orphanage()
 	}
+	if os.Getenv("PROCPOOL_TEST_NURSERY") != "" {
+		nursery()
+	}
 	goleak.VerifyTestMain(m)
 }
+
+// workerMark in the environment says that this process was started as a worker.
+const workerMark = "TRESTLE_PROCPOOL_WORKER"
 
 // forgetful is a program that does not call ServeIfWorker.
 func forgetful() {
