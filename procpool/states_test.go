@@ -185,8 +185,7 @@ func violentEnds(t *testing.T, p *procpool.Pool) {
 		func(r *eventual.Result[string]) { r.Cancel() },
 	} {
 		idle()
-		r := procpool.DeferToProcess(bg, p, sleepOn, soon) // obeys nobody
-		eventually(t, "busy", func() bool { return countState(p, procpool.Busy) == 1 })
+		r := runs(t, p, soon)
 		end(r)
 		if v, err := r.Wait(soon); err == nil {
 			t.Errorf("%q", v)
