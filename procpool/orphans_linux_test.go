@@ -5,6 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -82,6 +85,25 @@ func endThreads(t *testing.T) {
 	}
 }
 
+// starters are the threads of this process that have started the workers of p.
+func starters(t *testing.T, p *procpool.Pool) (tids []string) {
+	t.Helper()
+	for _, w := range p.Stats().Workers {
+		tasks, err := filepath.Glob("/proc/self/task/*/children")
+		if err != nil || len(tasks) == 0 {
+			t.Skip("this kernel does not say who has started a process")
+		}
+		for _, path := range tasks {
+			b, _ := os.ReadFile(path)
+			if slices.Contains(strings.Fields(string(b)), strconv.Itoa(w.PID)) {
+				tids = append(tids, filepath.Base(filepath.Dir(path)))
+			}
+		}
+	}
+	slices.Sort(tids)
+	return slices.Compact(tids)
+}
+
 // The kernel takes the end of the thread that has started a worker for the end of
 // its parent. No thread of the program's has: those who make a pool, or have it
 // start workers, may end theirs, and so may any that is idle.
@@ -101,6 +123,9 @@ func TestProcpool_P09_ThreadsThatEnd(t *testing.T) {
 		onAThreadThatEnds(t, func() { rs = append(rs, procpool.DeferToProcess(bg, p, square, i)) })
 	}
 	eventually(t, "all have a process", func() bool { return processes(p) == size })
+	if tids := starters(t, p); len(tids) != 1 {
+		t.Errorf("workers were started by the threads %v, not by one that is there for nothing else", tids)
+	}
 	endThreads(t) // while the kernel would kill the workers
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)

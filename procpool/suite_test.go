@@ -474,9 +474,7 @@ func suiteOutput(t *testing.T, m mode) {
 		"level=INFO msg=\"procpool: worker wrote\" pool=chatty worker=1 pid=", "stream=stdout line=one\n", "stream=stdout line=two\n",
 		"level=WARN", "stream=stderr line=three\n", "stream=stderr line=last\n", fmt.Sprintf("line=%s\n", long[:8<<10]),
 	} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("%.60q is not in the log", want)
-		}
+		eventually(t, fmt.Sprintf("%.60q is in the log", want), func() bool { return strings.Contains(log.String(), want) })
 	}
 }
 
