@@ -92,7 +92,7 @@ type worker struct {
 
 	out, next outbox // next is filled while out is written by another goroutine
 	writing   bool
-	calls     int // that came in and whose answers were not written
+	calls     int // that came in and whose answers are not known to be written
 
 	line     []task // that were sent, the first of which runs
 	begun    time.Duration
