@@ -32,12 +32,17 @@ type answer struct {
 	err     error
 }
 
-// maxCalls is how many calls of a worker may be without an answer that was written.
+// maxCalls is how many calls of a worker may be without an answer.
 const maxCalls = 1024
 
 // call has a function of the pool's process answer the worker.
 func (w *worker) call(f frame.Frame) error {
-	if w.calls++; w.calls > maxCalls {
+	w.calls++
+	without := w.calls
+	if w.writing { // what is being written may have arrived
+		without -= w.out.answers
+	}
+	if without > maxCalls {
 		return fmt.Errorf("more than %d calls without an answer", maxCalls)
 	}
 	r, err := w.receive(f)

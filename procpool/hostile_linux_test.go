@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -96,6 +97,22 @@ var (
 		}
 		return procpool.CallParent[int, int](ctx, "said", n)
 	})
+	// askLarge has so many goroutines ask at the same time for something large, and
+	// adds up how large it is.
+	askLarge = procpool.Register("askLarge", func(ctx context.Context, n int) (int, error) {
+		var all sync.WaitGroup
+		var sum atomic.Int64
+		errs := make([]error, n)
+		for i := range n {
+			all.Go(func() {
+				s, err := procpool.CallParent[int, string](ctx, "large", answerSize)
+				sum.Add(int64(len(s)))
+				errs[i] = err
+			})
+		}
+		all.Wait()
+		return int(sum.Load()), errors.Join(errs...)
+	})
 	// askMany has so many goroutines ask at the same time, and adds up what they get.
 	askMany = procpool.Register("askMany", func(ctx context.Context, n int) (int, error) {
 		var all sync.WaitGroup
@@ -112,6 +129,8 @@ var (
 		return sum, errors.Join(errs...)
 	})
 )
+
+const answerSize = 20_000
 
 type shared struct {
 	Pipe  bool // it is none
@@ -176,6 +195,17 @@ func TestProcpool_P08_ManyCallsAtOnce(t *testing.T) {
 	const n = 5000
 	if sum, err := procpool.DeferToProcess(bg, p, askMany, n).Wait(soon); sum != n*(n-1) || err != nil {
 		t.Errorf("%d, want %d, %v", sum, n*(n-1), err)
+	}
+}
+
+// An answer that the connection has no room for is written by another goroutine. The
+// worker may have it, and call again, before that is known here to have ended.
+func TestProcpool_P08_ManyLargeAnswers(t *testing.T) {
+	large := procpool.Answer(func(_ context.Context, n int) (string, error) { return strings.Repeat("x", n), nil })
+	p := newPool(t, procpool.Config{Max: 1, ParentFuncs: procpool.ParentFuncs{"large": large}})
+	const n = 6000
+	if sum, err := procpool.DeferToProcess(bg, p, askLarge, n).Wait(soon); sum != n*answerSize || err != nil {
+		t.Errorf("%d, want %d, %v", sum, n*answerSize, err)
 	}
 }
 
