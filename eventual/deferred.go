@@ -222,8 +222,10 @@ func (d *Deferred[T]) OnDone(f func()) {
 // that was returned counts as looked at. The second look, and those that follow, at
 // the same outcome find a copy of it for which they need no lock.
 func (d *Deferred[T]) Peek() (Outcome[T], bool) {
-	if o := d.shown.Load(); o != nil && d.paused.Load() == 0 {
-		return *o, true
+	if d.paused.Load() == 0 { // asked first: what is shown afterwards was the outcome while nobody paused
+		if o := d.shown.Load(); o != nil {
+			return *o, true
+		}
 	}
 	return d.look()
 }

@@ -2,6 +2,7 @@ package eventual_test
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"testing"
@@ -150,5 +151,31 @@ func TestDeferred_OnDoneOfNothing(t *testing.T) {
 	d.OnDone(nil)
 	if panics != 3 || len(told) != 2 || told[0] != 1 {
 		t.Errorf("%d panics, told %v", panics, told)
+	}
+}
+
+// TestDeferred_D09_LookedAtBeforeItsTurn: a Deferred that a chain has fired waits for
+// the turn of its own chain. Who looks at its failure meanwhile has looked at it.
+func TestDeferred_D09_LookedAtBeforeItsTurn(t *testing.T) {
+	seen := watchReports(t)
+	for looks := range 4 {
+		d := eventual.NewDeferred[int](nil)
+		out := eventual.ThenDeferred(d, func(int) (int, error) { return 0, fmt.Errorf("looked at %d times", looks) })
+		d.AddCallback(func(v int) (int, error) {
+			for range looks {
+				if o, ok := out.Peek(); !ok || o.Err == nil {
+					t.Errorf("%v, %v", o, ok)
+				}
+			}
+			return v, nil
+		})
+		_ = d.Callback(1)
+	}
+	collect(t, func() bool { return seen.count("looked at 0 times") == 1 })
+	settleReports(t)
+	for looks := 1; looks < 4; looks++ {
+		if n := seen.count(fmt.Sprintf("looked at %d times", looks)); n != 0 {
+			t.Errorf("after %d looks it is reported", looks)
+		}
 	}
 }

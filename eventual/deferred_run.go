@@ -146,6 +146,7 @@ func (d *Deferred[T]) dryUpLocked() (dry watchers) {
 	dry, d.watchers = d.watchers, watchers{}
 	if d.err != nil && d.failure == nil && !errors.Is(d.err, ErrCanceled) {
 		d.failure = &failure{err: d.err, component: "a Deferred"}
+		d.failure.seen.Store(d.looked) // it was there before the turn of its chain
 		runtime.AddCleanup(d, (*failure).collected, d.failure)
 	}
 	return dry
