@@ -114,7 +114,12 @@ func (c *DelayedCall) move(to func(time.Duration) time.Duration) bool {
 }
 
 // Active reports whether the call is still to come.
-func (c *DelayedCall) Active() bool { return c.seq.Load() != 0 }
+func (c *DelayedCall) Active() bool {
+	t := &c.r.timers
+	t.mu.Lock() // one that is being moved has no entry for a moment
+	defer t.mu.Unlock()
+	return c.seq.Load() != 0
+}
 
 // Time returns when the call is, or was, due.
 func (c *DelayedCall) Time() time.Time {

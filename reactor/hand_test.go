@@ -152,3 +152,33 @@ func TestReactor_R07_EachRunsOrIsCancelled(t *testing.T) {
 		t.Errorf("%d timers are left", s.Timers)
 	}
 }
+
+// TestReactor_R07_ActiveWhileItIsMoved: a call that is moved again and again is still
+// to come at each moment.
+func TestReactor_R07_ActiveWhileItIsMoved(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	c := r.CallLater(time.Hour, func() {})
+	moved := make(chan struct{})
+	go func() {
+		defer close(moved)
+		for range 20_000 {
+			if !c.Reset(time.Hour) {
+				t.Error("not moved")
+			}
+		}
+	}()
+	gone := 0
+	for over := false; !over; {
+		if !c.Active() {
+			gone++
+		}
+		select {
+		case <-moved:
+			over = true
+		default:
+		}
+	}
+	if gone > 0 {
+		t.Errorf("not active %d times while it was moved", gone)
+	}
+}

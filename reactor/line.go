@@ -33,13 +33,16 @@ func (l *timerLine) push(e timerEntry) bool {
 	return true
 }
 
-// makeRoom uses what was taken out, if that is half of it, or grows.
+// makeRoom uses what was taken out, if that is half of it, lets go of what a storm has
+// left, or grows.
 func (l *timerLine) makeRoom() {
 	if l.head > len(l.all)/2 {
 		n := copy(l.all, l.entries())
 		clear(l.all[n:])
-		l.all, l.head = l.all[:n], 0
-		return
+		l.reset(n)
+		if n < cap(l.all) {
+			return
+		}
 	}
 	l.all = slices.Grow(l.all, max(len(l.all), 16))
 }
