@@ -3,6 +3,7 @@ package eventual_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -110,6 +111,63 @@ func TestEventual_E09_WorkThatCannotBeginHasEnded(t *testing.T) {
 				both.Wait()
 				d.Settle(1, nil)
 			}
+		})
+	}
+}
+
+// asked is a ctx that calls ask when it is asked whether it has ended.
+type asked struct {
+	context.Context
+	ask func()
+}
+
+func (a asked) Err() error { a.ask(); return nil }
+
+// slow is a component that takes its time to say what it runs, which the refusal of
+// its work asks it.
+type slow struct {
+	dropping
+	parent  context.Context
+	refused chan struct{} // closed in the midst of the refusal
+}
+
+func (s *slow) Func() uintptr {
+	close(s.refused)
+	for range 100 {
+		runtime.Gosched()
+	}
+	return s.dropping.Func()
+}
+
+// TestEventual_E09_RefusedAfterALook has work refused between the look at its ctx and
+// the claim: whoever wanted to begin it waits until the refusal is over.
+func TestEventual_E09_RefusedAfterALook(t *testing.T) {
+	defer eventual.OnUnhandled(func(error) {})()
+	for name, begin := range map[string]func(s *slow) bool{
+		"Begin":   func(s *slow) bool { _, ok := s.Begin(); return ok },
+		"BeginIn": func(s *slow) bool { _, ok := s.BeginIn(&s.room); return ok },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &slow{refused: make(chan struct{})}
+			var refusal sync.WaitGroup
+			var once sync.Once
+			s.parent = asked{context.Background(), func() {
+				once.Do(func() {
+					refusal.Go(func() { s.Refuse(errBoom) })
+					<-s.refused
+				})
+			}}
+			s.fn = func() {}
+			s.InitIn(&s.room, &s.parent, nil, s)
+			s.Result().OnDone(func() {}) // so that BeginIn looks first, too
+			if begin(s) {
+				t.Fatal("it has begun")
+			}
+			if !s.Settled() {
+				t.Error("it has not ended")
+			}
+			s.fn = nil
+			refusal.Wait()
 		})
 	}
 }

@@ -20,7 +20,14 @@ type running struct {
 }
 
 func (*running) Lifetime() *eventual.Lifetime { return nil }
-func (*running) Func() uintptr                { return 0 }
+
+// Func is asked for the report of a failure, and looks at the record for it.
+func (w *running) Func() uintptr {
+	if w.fn == nil {
+		return 0
+	}
+	return 1
+}
 
 func newRunning(fn func(context.Context) (int, error)) *running {
 	w := &running{fn: fn}

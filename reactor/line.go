@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// soon is how near an entry has to be to get in line. A single one that is far away
-// would keep all that come before it out.
+// soon is how near an entry has to be, to when the loop last looked, to get in line. A
+// single one that is far away would keep all that come before it out.
 const soon = time.Millisecond
 
 // timerLine holds entries that came in the order in which they are due, as do those
