@@ -162,3 +162,40 @@ func TestEventual_E12_TheEndOfWorkInARoom(t *testing.T) {
 		})
 	}
 }
+
+// TestEventual_E09_WhatItDerivesFromHasEnded: work in a room whose caller's ctx or whose
+// component has ended is not begun, and its result says why.
+func TestEventual_E09_WhatItDerivesFromHasEnded(t *testing.T) {
+	defer eventual.OnUnhandled(func(error) {})()
+	life := eventual.NewLifetime("a component")
+	parent, end := context.WithCancelCause(context.Background())
+	for name, c := range map[string]struct {
+		parent *context.Context
+		life   *eventual.Lifetime
+		end    func(error)
+	}{
+		"the component": {nil, life, life.End},
+		"the caller":    {&parent, nil, end},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.end(errBoom)
+			for _, watched := range []bool{false, true} {
+				began, told := false, 0
+				w := &running{fn: func(context.Context) (int, error) { began = true; return 1, nil }}
+				w.InitIn(&w.room, c.parent, c.life, w)
+				if watched {
+					w.Result().OnDone(func() { told++ })
+				}
+				if w.RunIn(&w.room, &w.fn) || began || w.fn != nil {
+					t.Error("it has begun, or its function is kept")
+				}
+				if _, err := w.Result().Wait(0); !errors.Is(err, errBoom) {
+					t.Errorf("%v", err)
+				}
+				if watched && told != 1 {
+					t.Errorf("told %d times", told)
+				}
+			}
+		})
+	}
+}

@@ -401,3 +401,36 @@ func TestReactor_R03_StopErrorNamesWhatHoldsTheReactor(t *testing.T) {
 		}
 	}
 }
+
+// TestReactor_R03_WhatIsQueuedDoesNotBegin: once the reactor refuses work, what it had
+// accepted before is refused as well, although the loop goes on.
+func TestReactor_R03_WhatIsQueuedDoesNotBegin(t *testing.T) {
+	r := reactor.New(reactor.Config{})
+	r.Start()
+	begun, release := make(chan struct{}), make(chan struct{})
+	if err := r.Call(func() { close(begun); <-release }); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var queued []*eventual.Result[int]
+	for _, ctx := range []context.Context{context.Background(), ctx} {
+		queued = append(queued, reactor.RunInReactor(ctx, r, func(context.Context) (int, error) {
+			t.Error("it has begun")
+			return 0, nil
+		}))
+	}
+	r.OnShutdown(reactor.During, func(ctx context.Context) error {
+		close(release)
+		for _, res := range queued {
+			if _, err := res.WaitContext(ctx); !errors.Is(err, eventual.ErrStopped) {
+				t.Errorf("%v", err)
+			}
+		}
+		return nil
+	})
+	if err := r.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
