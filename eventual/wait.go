@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,10 @@ func (c *core) wait(timeout time.Duration) error {
 	}
 	if resume != nil {
 		defer resume()
+	}
+	timeout = c.assist(timeout)
+	if c.isDone() {
+		return nil
 	}
 	for range spins {
 		runtime.Gosched()
@@ -93,6 +98,9 @@ func (c *core) waitContext(ctx context.Context) error {
 	}
 	if resume != nil {
 		defer resume()
+	}
+	if c.assist(math.MaxInt64); c.isDone() {
+		return nil
 	}
 	for range spins {
 		runtime.Gosched()
