@@ -7,7 +7,10 @@ import (
 	"time"
 )
 
-const hasTray = false
+const (
+	hasTray  = false
+	trayRoom = 0
+)
 
 // tray is there on Linux only. Elsewhere each result is written by itself.
 type tray struct{}
