@@ -30,7 +30,45 @@ func BenchmarkAwaitUnfired(b *testing.B) {
 			return 0, err
 		}
 		return reactor.Await(co, d)
-	}), pullStep(b))
+	}), pullStep(b), bareAwait(b))
+}
+
+// bareAwait is the same Deferred, call and firing, around a bare step of iter.Pull:
+// what a step of BenchmarkAwaitUnfired costs without Await.
+func bareAwait(b *testing.B) contender {
+	r := startReactor(b)
+	return contender{name: "bare-step", timed: func(n int) time.Duration {
+		var d *eventual.Deferred[int]
+		next, stop := iter.Pull(func(yield func(int) bool) {
+			for {
+				d = eventual.NewDeferred[int](nil)
+				if !yield(1) {
+					return
+				}
+			}
+		})
+		defer stop()
+		took := make(chan time.Duration, 1)
+		begun := time.Now()
+		var fire func()
+		fire = func() {
+			if d != nil {
+				_ = d.Callback(1)
+			}
+			if n--; n < 0 {
+				took <- time.Since(begun)
+				return
+			}
+			next()
+			if r.Call(fire) != nil {
+				b.Error("refused")
+			}
+		}
+		if err := r.Call(fire); err != nil {
+			b.Fatal(err)
+		}
+		return <-took
+	}}
 }
 
 // A coroutine that is started, runs to its end and gives its value to a goroutine

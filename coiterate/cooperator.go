@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/trestle-go/trestle/internal/attention"
 )
 
 // Cooperator shares a loop's time among tasks, in turn. Its methods may be called
@@ -16,9 +18,10 @@ type Cooperator struct {
 
 // shared is what there is once of a Cooperator.
 type shared struct {
-	s    Scheduler
-	cfg  Config
-	over atomic.Bool // the slice is used up
+	s       Scheduler
+	cfg     Config
+	waiting attention.Word // what s.Busy says, where that need not be called
+	over    atomic.Bool    // the slice is used up
 
 	mu        sync.Mutex // guards what follows; nothing blocks and no task runs under it
 	halted    bool       // Stop was called and Start not since
@@ -41,7 +44,13 @@ type shared struct {
 
 // New returns a Cooperator that runs tasks on s.
 func New(s Scheduler, cfg Config) *Cooperator {
-	return &Cooperator{shared: &shared{s: s, cfg: cfg.withDefaults(), live: make(map[*Task]struct{})}}
+	c := &shared{s: s, cfg: cfg.withDefaults(), waiting: attention.Unknown(), live: make(map[*Task]struct{})}
+	if a, ok := s.(attention.Payer); ok {
+		if of, w := a.Attention(); of == any(s) { // else s has a Busy of its own around a reactor's
+			c.waiting = w
+		}
+	}
+	return &Cooperator{shared: c}
 }
 
 // With returns the same Cooperator, for tasks that are to be as cfg says:

@@ -155,12 +155,20 @@ const patience = 100
 // step is what a yield costs. It returns at once while the slice lasts.
 func (t *Task) step() error {
 	t.steps++
-	if t.left > 0 {
-		if t.left--; t.left == 0 {
-			return t.handBack()
-		}
+	if c := t.c; t.left == 0 && !c.over.Load() && c.waiting.Clear() {
+		return nil
 	}
-	if t.c.over.Load() || t.c.s.Busy() {
+	return t.asked()
+}
+
+// asked is step where steps are limited, the turn may be over or the scheduler has to
+// be called.
+func (t *Task) asked() error {
+	limited := t.left > 0
+	if limited {
+		t.left--
+	}
+	if limited && t.left == 0 || t.c.over.Load() || t.c.s.Busy() {
 		return t.handBack()
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/trestle-go/trestle/coiterate"
 	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/reactor"
 )
 
 func TestCoiterate_C04_WeightsAreTurnsInARow(t *testing.T) {
@@ -143,6 +145,33 @@ func TestCoiterate_C04_ASliceBoundsTheHold(t *testing.T) {
 		}
 	})
 }
+
+// TestCoiterate_C04_BusyOfItsOwn: what embeds a reactor may know better than that
+// whether anything waits.
+func TestCoiterate_C04_BusyOfItsOwn(t *testing.T) {
+	r := reactor.New(reactor.Config{})
+	r.Start()
+	defer func() { _ = r.Stop(context.Background()) }()
+	own := &alwaysBusy{Reactor: r}
+	c := coiterate.New(own, coiterate.Config{})
+	res := coiterate.Coiterate(t.Context(), c, func(yield func(int) bool) {
+		for range 10 {
+			if !yield(0) {
+				return
+			}
+		}
+	})
+	if _, err := res.Wait(time.Minute); err != nil || own.asked.Load() < 10 || c.Stats().Turns < 10 {
+		t.Errorf("%v, asked %d times, %d turns", err, own.asked.Load(), c.Stats().Turns)
+	}
+}
+
+type alwaysBusy struct {
+	*reactor.Reactor
+	asked atomic.Int32
+}
+
+func (b *alwaysBusy) Busy() bool { b.asked.Add(1); return true }
 
 // neverBusy is a scheduler with timers of its own and no idea of what waits.
 type neverBusy struct{ coiterate.Scheduler }

@@ -44,9 +44,9 @@ func (l *Lifetime) Context() context.Context { return l.ctx }
 // It is allocated apart from the result, so that a result that is kept does not
 // keep the caller's values.
 type workContext struct {
-	parent   *context.Context // nil for one that is Plain, of which a Room has no need
-	lifetime *Lifetime        // may be nil
 	inner    atomic.Pointer[innerContext]
+	lifetime *Lifetime        // may be nil
+	parent   *context.Context // nil for one that is Plain, of which a Room has no need
 }
 
 // derive returns a ctx that derives from parent, with what that takes in the same
@@ -98,6 +98,11 @@ func (c *workContext) Err() error {
 	return (*c.parent).Err()
 }
 
+// orphaned reports whether what c derives from has ended.
+func (c *workContext) orphaned() bool {
+	return c.lifetime != nil && c.lifetime.ctx.Err() != nil || c.parent != nil && (*c.parent).Err() != nil
+}
+
 // Value asks the inner context once there is one, so that context.Cause finds
 // its cause and contexts derived from this one register with it directly.
 func (c *workContext) Value(key any) any {
@@ -132,8 +137,11 @@ func (c *workContext) cancel(cause error) { c.materialize().cancel(cause) }
 
 // end is called when the work is over: nothing stays registered anywhere.
 func (c *workContext) end() {
-	if !c.inner.CompareAndSwap(nil, ended) {
-		c.inner.Load().release()
+	if c.inner.CompareAndSwap(nil, ended) {
+		return
+	}
+	if inner := c.inner.Load(); inner != ended {
+		inner.release()
 	}
 }
 

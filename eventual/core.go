@@ -7,9 +7,8 @@ import (
 
 // The states of a result. They only ever go forward:
 //
-//	queued -> running -> done      work that was started, or is refused, which takes
-//	                               both steps under mu
-//	queued -> done                 work that was settled in the queue
+//	queued -> running -> done      work that was started
+//	queued -> done                 work that was settled or refused in the queue
 //	running -> done                results of New, which have no queue
 //
 // where done is one of the last two.
@@ -18,21 +17,29 @@ const (
 	running                 // started, or made by New
 	succeeded               // the value is there and never changes again
 	failed                  // the failure is there and never changes again
+
+	phases uint32 = 3 // which of these it is
 )
 
-// canceled is a flag of core: Cancel was called, so its holder knows how this ends.
-const canceled uint32 = 1
+// Flags of a result that is not done. While one is on, the state is none of the
+// constants above, so whoever goes from one of these to the next finds out.
+const (
+	watched  uint32 = 4 << iota // links may have somebody to tell
+	canceled                    // Cancel was called, so its holder knows how this ends
+)
 
 // core is the part of a Result that does not depend on its type: the state, who
 // waits, and whom a cancel goes to.
+//
+// The state comes last, beside the value and what else the record of a job has: it is
+// on one cache line with what running the job touches.
 type core struct {
-	state   atomic.Uint32 // running by a compare-and-swap; done under mu, and only after the outcome was written
-	flags   atomic.Uint32
-	mu      sync.Mutex   // guards the end, and the three fields below; no user code and no wake-up runs under it
+	mu      sync.Mutex   // guards links, owner, ctx and failure, and every end but that of SettleIn; no user code and no wake-up runs under it
 	links   *link        // who wants to know, newest first
-	owner   Work         // where a cancel goes; nil when nobody cares, and once done
-	ctx     *workContext // the work's, if it has one; nil once done
+	owner   Work         // where a cancel goes; nil when nobody cares
+	ctx     *workContext // the work's, if it has one; not kept once done if that is an allocation of its own
 	failure *failure     // why it failed; written once, before state becomes done
+	state   atomic.Uint32
 }
 
 // link is one party to tell when the result is done: a parked waiter, a function
@@ -45,26 +52,54 @@ type link struct {
 	closes     chan struct{} // Done's
 }
 
-func (c *core) isDone() bool { return c.state.Load() >= succeeded }
+func (c *core) isDone() bool { return c.state.Load()&phases >= succeeded }
+
+// mark turns flag on; it reports false if the result is done.
+func (c *core) mark(flag uint32) bool {
+	for {
+		s := c.state.Load()
+		if s&phases >= succeeded {
+			return false
+		}
+		if s&flag != 0 || c.state.CompareAndSwap(s, s|flag) {
+			return true
+		}
+	}
+}
+
+// start takes the result from queued to running; it reports false if it is not queued.
+func (c *core) start() bool {
+	for {
+		s := c.state.Load()
+		if s&phases != queued {
+			return false
+		}
+		if c.state.CompareAndSwap(s, s&^phases|running) {
+			return true
+		}
+	}
+}
 
 // add has l told when the result is done; it reports false if it is done
 // already, and l is not told then.
 func (c *core) add(l *link) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.isDone() {
-		return false
-	}
-	c.addLocked(l)
-	return true
+	return c.addLocked(l)
 }
 
-func (c *core) addLocked(l *link) {
+// addLocked marks first: whoever ends the result either finds the mark, and waits for
+// mu, or was there before.
+func (c *core) addLocked(l *link) bool {
+	if !c.mark(watched) {
+		return false
+	}
 	l.next = c.links
 	if l.next != nil {
 		l.next.prev = l
 	}
 	c.links = l
+	return true
 }
 
 // remove takes l out of line. It reports false when l was told or is about to
@@ -157,7 +192,9 @@ func (c *core) doneChan() <-chan struct{} {
 		}
 	}
 	l := &link{closes: make(chan struct{})}
-	c.addLocked(l)
+	if !c.addLocked(l) {
+		return closedChan
+	}
 	return l.closes
 }
 
@@ -167,15 +204,18 @@ var closedChan = func() chan struct{} {
 	return c
 }()
 
+// currentOwner is nil once the result is done.
 func (c *core) currentOwner() Work {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.isDone() {
+		return nil
+	}
 	return c.owner
 }
 
 func (c *core) cancel() {
-	if owner := c.currentOwner(); owner != nil {
-		c.flags.Store(canceled)
+	if owner := c.currentOwner(); owner != nil && c.mark(canceled) {
 		owner.Cancel()
 	}
 }

@@ -21,20 +21,21 @@ import (
 // [NewDeferred], [Succeed], [Fail] or [Maybe]; the zero value is a pending one
 // without a canceller.
 type Deferred[T any] struct {
-	paused atomic.Int32 // Pauses not taken back; the chain stands still while positive
+	paused atomic.Int32               // Pauses not taken back; the chain stands still while positive
+	shown  atomic.Pointer[Outcome[T]] // for those who look again, without mu; set under it, and nil unless the chain is dry
 
-	mu          sync.Mutex // guards all that follows; no callback runs under it
-	state       deferredState
-	draining    bool // a goroutine is running the chain; it alone takes links and uses the outcome then
-	late        bool // cancelled before it fired: one Callback or Errback more is not an error
-	queue       linkQueue
-	failure     *failure
-	canceller   func(*Deferred[T])
-	upstream    func() cancelStep // for one that a chain feeds: whom a cancel goes to instead
-	watchers    *link             // of OnDone, in order
-	lastWatcher *link
-	value       T
-	err         error
+	mu        sync.Mutex // guards all that follows; no callback runs under it
+	state     deferredState
+	draining  bool // a goroutine is running the chain; it alone takes links and uses the outcome then
+	late      bool // cancelled before it fired: one Callback or Errback more is not an error
+	looked    bool // somebody has looked since the chain ran dry
+	queue     linkQueue
+	failure   *failure
+	canceller func(*Deferred[T])
+	upstream  func() cancelStep // for one that a chain feeds: whom a cancel goes to instead
+	watchers  watchers
+	value     T
+	err       error
 }
 
 // The states of a Deferred. They only ever go forward.
@@ -84,39 +85,56 @@ func (d *Deferred[T]) Errback(err error) error {
 }
 
 func (d *Deferred[T]) fire(v T, err error) error {
-	run, ok := d.set(v, err)
-	if run {
-		d.runChain()
+	d.mu.Lock()
+	if d.state == fired {
+		defer d.mu.Unlock()
+		return d.againLocked()
 	}
-	if !ok {
-		return ErrAlreadyCalled
-	}
+	d.firstLocked(v, err)
 	return nil
 }
 
 // fireInto fires d and leaves the running of its chain to w.
 func (d *Deferred[T]) fireInto(v T, err error, w *worklist) bool {
-	run, ok := d.set(v, err)
-	if run {
-		w.push(d)
-	}
-	return ok
-}
-
-// set gives d its first outcome. run says that its chain is to be run now; ok
-// that nobody made a mistake.
-func (d *Deferred[T]) set(v T, err error) (run, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.state == fired {
-		ok = d.late
-		d.late = false
-		return false, ok
+		return d.againLocked() == nil
 	}
+	d.setLocked(v, err)
+	w.push(d)
+	return true
+}
+
+// againLocked is firing d once more, which after a Cancel is accepted once.
+func (d *Deferred[T]) againLocked() error {
+	if !d.late {
+		return ErrAlreadyCalled
+	}
+	d.late = false
+	return nil
+}
+
+func (d *Deferred[T]) setLocked(v T, err error) {
 	d.state = fired
 	d.canceller, d.upstream = nil, nil
 	d.value, d.err = v, err
-	return true, true
+}
+
+// firstLocked gives d its first outcome, unlocks mu and runs the chain.
+func (d *Deferred[T]) firstLocked(v T, err error) {
+	d.setLocked(v, err)
+	if d.queue.emptyLocked() && d.paused.Load() == 0 { // spare it the draining
+		dry := d.dryUpLocked()
+		d.mu.Unlock()
+		dry.tell()
+		return
+	}
+	d.draining = true
+	d.mu.Unlock()
+	var w worklist
+	d.runDry(&w)
+	w.run()
 }
 
 // AddCallback appends cb for the values; failures pass it by. It returns d.
@@ -151,6 +169,10 @@ func (d *Deferred[T]) addInto(l any, w *worklist) *Deferred[T] {
 	d.mu.Lock()
 	d.queue.addLocked(l)
 	run := d.state == fired && !d.draining
+	if d.state == fired {
+		d.looked = false
+		d.shown.Store(nil)
+	}
 	d.mu.Unlock()
 	switch {
 	case !run:
@@ -192,26 +214,33 @@ func (d *Deferred[T]) OnDone(f func()) {
 		contain(f)
 		return
 	}
-	defer d.mu.Unlock()
-	l := &link{call: f}
-	if d.watchers == nil {
-		d.watchers = l
-	} else {
-		d.lastWatcher.next = l
-	}
-	d.lastWatcher = l
+	d.watchers.add(f)
+	d.mu.Unlock()
 }
 
 // Peek returns the outcome if d has fired and its chain has run dry. A failure
-// that was returned counts as looked at.
+// that was returned counts as looked at. The second look, and those that follow, at
+// the same outcome find a copy of it for which they need no lock.
 func (d *Deferred[T]) Peek() (Outcome[T], bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.dryLocked() {
-		return Outcome[T]{}, false
+	if o := d.shown.Load(); o != nil && d.paused.Load() == 0 {
+		return *o, true
 	}
-	d.seenLocked()
-	return Outcome[T]{d.value, d.err}, true
+	return d.look()
+}
+
+func (d *Deferred[T]) look() (o Outcome[T], ok bool) {
+	d.mu.Lock()
+	if ok = d.dryLocked(); ok {
+		d.seenLocked()
+		o = Outcome[T]{d.value, d.err}
+		if d.looked && d.shown.Load() == nil {
+			shown := o
+			d.shown.Store(&shown)
+		}
+		d.looked = true
+	}
+	d.mu.Unlock()
+	return o, ok
 }
 
 func (d *Deferred[T]) dryLocked() bool {

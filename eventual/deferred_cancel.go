@@ -60,9 +60,7 @@ func (d *Deferred[T]) canceled() {
 	}
 	var zero T
 	d.late = true
-	d.state, d.value, d.err = fired, zero, ErrCanceled
-	d.mu.Unlock()
-	d.runChain()
+	d.firstLocked(zero, ErrCanceled)
 }
 
 // give fires d with v for a line that it waited in; it reports false if a Cancel
@@ -73,9 +71,7 @@ func (d *Deferred[T]) give(v T) bool {
 		d.mu.Unlock()
 		return false
 	}
-	d.state, d.canceller, d.value = fired, nil, v
-	d.mu.Unlock()
-	d.runChain()
+	d.firstLocked(v, nil)
 	return true
 }
 

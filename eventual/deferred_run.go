@@ -53,11 +53,11 @@ func (d *Deferred[T]) drain(w *worklist) {
 // runDry runs the chain until it is dry, and tells those who want to know, or
 // until it is paused.
 func (d *Deferred[T]) runDry(w *worklist) {
-	var dry *link
+	var dry watchers
 	for stopped := false; !stopped; {
 		stopped, dry = d.runBatch(w)
 	}
-	if dry == nil {
+	if dry.none() {
 		return
 	}
 	told := false
@@ -66,14 +66,14 @@ func (d *Deferred[T]) runDry(w *worklist) {
 			w.run()
 		}
 	}()
-	tell(dry)
+	dry.tell()
 	told = true
 }
 
 // runBatch runs links until the chain is dry or paused, or one panics. A link
 // that ends the goroutine with Goexit ends nothing else: the rest is run from the
 // deferred function.
-func (d *Deferred[T]) runBatch(w *worklist) (stopped bool, dry *link) {
+func (d *Deferred[T]) runBatch(w *worklist) (stopped bool, dry watchers) {
 	returned := false
 	defer func() {
 		if returned {
@@ -124,23 +124,29 @@ func (d *Deferred[T]) handled() {
 // refill looks for more links to run. It reports true when there is nothing to
 // run, or the chain is paused, having given up the draining. dry are those to be
 // told that the chain is dry.
-func (d *Deferred[T]) refill() (stopped bool, dry *link) {
+func (d *Deferred[T]) refill() (stopped bool, dry watchers) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.paused.Load() > 0 {
 		d.draining = false
 		// An Unpause that came before draining was off ran nothing.
 		d.draining = d.paused.Load() == 0
-		return !d.draining, nil
+		return !d.draining, watchers{}
 	}
 	if d.queue.refillLocked() {
-		return false, nil
+		return false, watchers{}
 	}
 	d.draining = false
-	dry, d.watchers, d.lastWatcher = d.watchers, nil, nil
+	return true, d.dryUpLocked()
+}
+
+// dryUpLocked is called when all links of the chain have run; it returns those to be
+// told.
+func (d *Deferred[T]) dryUpLocked() (dry watchers) {
+	dry, d.watchers = d.watchers, watchers{}
 	if d.err != nil && d.failure == nil && !errors.Is(d.err, ErrCanceled) {
 		d.failure = &failure{err: d.err, component: "a Deferred"}
 		runtime.AddCleanup(d, (*failure).collected, d.failure)
 	}
-	return true, dry
+	return dry
 }

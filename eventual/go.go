@@ -13,9 +13,15 @@ func Go[T any](ctx context.Context, fn func(context.Context) (T, error)) *Result
 	if ctx == nil || fn == nil {
 		return Failed[T](errGoNil)
 	}
+	if Plain(ctx) {
+		g := &plainGoWork[T]{goWork: goWork[T]{fn: fn}}
+		g.InitIn(&g.room, nil, nil, g)
+		go g.RunIn(&g.room, &g.fn) // ends when fn does
+		return g.Result()
+	}
 	g := &goWork[T]{fn: fn}
 	g.Init(ctx, g)
-	go g.run()
+	go g.run() // ends when fn does
 	return g.Result()
 }
 
@@ -33,3 +39,10 @@ func (g *goWork[T]) run() {
 
 func (g *goWork[T]) Lifetime() *Lifetime { return nil }
 func (g *goWork[T]) Func() uintptr       { return funcname.PC(g.fn) }
+
+// plainGoWork is goWork with its ctx in the same allocation, where that keeps nothing
+// of the caller's alive.
+type plainGoWork[T any] struct {
+	goWork[T]
+	room Room
+}

@@ -35,8 +35,8 @@ func (p *Promise[T]) Init(ctx context.Context, w Work) {
 // the same allocation as the job: see [Promise.InitIn].
 type Room struct{ ctx workContext }
 
-// InitIn is Init with the ctx of the work in room, which is part of the job's record:
-// that saves an allocation. parent points to the ctx that it derives from, in the
+// InitIn is Init with the ctx of the work in room, which is part of the record w as p
+// is: that saves an allocation. parent points to the ctx that it derives from, in the
 // record too, which a result that is kept then keeps; it is nil if that ctx is [Plain].
 // life is what the work says that its Lifetime is.
 func (p *Promise[T]) InitIn(room *Room, parent *context.Context, life *Lifetime, w Work) {
@@ -70,18 +70,29 @@ func (p *Promise[T]) Begin() (ctx context.Context, ok bool) {
 
 // BeginIn is Begin for a promise that InitIn has made ready. It takes no lock if
 // there is something to begin.
+//
+// It claims first and looks then whether the ctx may begin: with a look first, the
+// record's memory would come from the cache of whoever made it twice, once to be read
+// and once to be written. A cancel that came before has left a mark on the state, and
+// Begin looks first; one that comes after cancels work that runs.
 func (p *Promise[T]) BeginIn(room *Room) (ctx context.Context, ok bool) {
-	if room.ctx.Err() == nil {
-		return &room.ctx, p.claim()
+	r := &p.result
+	if !r.state.CompareAndSwap(queued, running) {
+		return p.Begin()
 	}
-	return p.Begin()
+	if room.ctx.orphaned() {
+		var zero T
+		r.settle(zero, notStarted(&room.ctx))
+		return nil, false
+	}
+	return &room.ctx, true
 }
 
 // claim takes the work out of the queue for the caller to start. When it reports
 // false the result has ended: somebody who refuses it meanwhile is waited for.
 func (p *Promise[T]) claim() bool {
 	r := &p.result
-	if r.state.CompareAndSwap(queued, running) {
+	if r.start() {
 		return true
 	}
 	r.mu.Lock()
@@ -105,7 +116,12 @@ func (p *Promise[T]) expired() (*workContext, error) {
 	if c == nil || c.Err() == nil {
 		return c, nil
 	}
-	return c, fmt.Errorf("eventual: not started: %w", context.Cause(c))
+	return c, notStarted(c)
+}
+
+func notStarted(ended *workContext) error {
+	_ = ended.Err() // that it has ended is where Cause finds it, from here on
+	return fmt.Errorf("eventual: not started: %w", context.Cause(ended))
 }
 
 // Settled reports whether the result has ended.
@@ -121,6 +137,35 @@ func (p *Promise[T]) Run(fn func(context.Context) (T, error)) bool {
 		p.Do(ctx, fn)
 	}
 	return ok
+}
+
+// RunIn is Run for a promise that InitIn has made ready, under the terms of SettleIn.
+// fn is where the record has the function: it is dropped once it has been run, or
+// cannot be any more, because a result may be kept for long.
+func (p *Promise[T]) RunIn(room *Room, fn *func(context.Context) (T, error)) bool {
+	ctx, ok := p.BeginIn(room)
+	if !ok {
+		*fn = nil
+		return false
+	}
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		defer func() { *fn = nil }() // a report of the failure names it
+		p.Unwound(recover())
+	}()
+	v, err := (*fn)(ctx)
+	returned = true
+	if err == nil {
+		*fn = nil
+		p.SettleIn(room, v, nil)
+		return true
+	}
+	defer func() { *fn = nil }() // also when whom the result tells ends this goroutine
+	p.Settle(v, err)
+	return true
 }
 
 // Do runs fn as Run does, for work that Begin has claimed.
@@ -153,15 +198,32 @@ func (p *Promise[T]) Unwound(recovered any) {
 // that was cancelled and returns just context.Canceled ends with [ErrCanceled],
 // which matches it and says who did it.
 func (p *Promise[T]) Settle(v T, err error) bool {
-	if err == context.Canceled && p.result.flags.Load()&canceled != 0 { //nolint:errorlint // only the bare error says nothing more
+	if err == context.Canceled && p.result.state.Load()&canceled != 0 { //nolint:errorlint // only the bare error says nothing more
 		err = ErrCanceled
 	}
 	return p.result.settle(v, err)
 }
 
+// SettleIn is Settle for the goroutine that BeginIn has let begin, where nobody else
+// settles or aborts the result from then on. It takes no lock if nobody has waited or
+// asked for more than a look, and the record is left alone once the value is there:
+// whoever waits for it has that memory in its own processor's cache then.
+func (p *Promise[T]) SettleIn(room *Room, v T, err error) bool {
+	r := &p.result
+	if err == nil && !r.isDone() {
+		room.ctx.end()
+		r.value = v
+		if r.state.CompareAndSwap(running, succeeded) {
+			return true
+		}
+	}
+	return p.Settle(v, err)
+}
+
 // Cancel is the usual answer to Result.Cancel: work that was not started ends
 // here with [ErrCanceled], work that runs has its ctx cancelled with it.
 func (p *Promise[T]) Cancel() {
+	p.result.mark(watched) // so that BeginIn leaves it to Begin
 	p.cancelContext(ErrCanceled)
 	p.Refuse(ErrCanceled)
 }
@@ -171,7 +233,7 @@ func (p *Promise[T]) Cancel() {
 func (p *Promise[T]) Refuse(cause error) bool {
 	r := &p.result
 	r.mu.Lock()
-	if !r.state.CompareAndSwap(queued, running) { // nobody can start it from here on
+	if !r.start() { // nobody else can from here on
 		r.mu.Unlock()
 		return false
 	}

@@ -48,22 +48,22 @@ func TestResult_WaitForAComponentThatIsNotStarted(t *testing.T) {
 }
 
 func TestResult_Abandon(t *testing.T) {
-	var reported []error
-	defer eventual.OnUnhandled(func(err error) { reported = append(reported, err) })()
-
+	reports := watchReports(t)
 	pending, settle := eventual.New[int](nil)
 	pending.Abandon()
-	settle(0, errBoom)
-	failed := eventual.Failed[int](errBoom)
+	settle(0, errors.New("abandoned while pending"))
+	failed := eventual.Failed[int](errors.New("abandoned once it had failed"))
 	failed.Abandon()
 	failed.Abandon() // once is enough
-	seen := eventual.Failed[int](errBoom)
+	seen := eventual.Failed[int](errors.New("abandoned once it was seen"))
 	_, _ = seen.Wait(0)
 	seen.Abandon()
 	eventual.Of(1).Abandon()
 
-	if len(reported) != 2 || !errors.Is(reported[0], errBoom) || !errors.Is(reported[1], errBoom) {
-		t.Errorf("%v", reported)
+	for text, want := range map[string]int{"abandoned while pending": 1, "abandoned once it had failed": 1, "abandoned once it was seen": 0} {
+		if n := reports.count(text); n != want {
+			t.Errorf("%s: reported %d times, want %d", text, n, want)
+		}
 	}
 }
 

@@ -77,11 +77,11 @@ func TestEventual_E15_EachResultIsRetrievedOnce(t *testing.T) {
 // TestEventual_E15_TheCapSaysSo, and what it dropped is reported if it is a failure
 // that nobody has seen.
 func TestEventual_E15_TheCapSaysSo(t *testing.T) {
+	seen := watchReports(t)
 	log := new(logtest.Log)
 	old := slog.Default()
 	slog.SetDefault(log.Logger())
 	defer slog.SetDefault(old)
-	seen := watchReports(t)
 	s := eventual.Stash[int]{Max: 1, TTL: time.Hour}
 	func() {
 		if _, err := s.Put(eventual.Failed[int](errors.New("dropped by the cap"))); err != nil {

@@ -57,7 +57,7 @@ type failure struct {
 // anybody looks.
 func (c *core) failLocked(err error) {
 	c.failure = &failure{err: err}
-	if c.flags.Load()&canceled != 0 || c.watchedLocked() {
+	if c.state.Load()&canceled != 0 || c.watchedLocked() {
 		c.failure.seen.Store(true)
 		return
 	}

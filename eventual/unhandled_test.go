@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -20,7 +21,11 @@ type reports struct {
 	got []error
 }
 
+// watchReports has r told of the failures that t makes, and not of those that tests
+// before it have left behind.
 func watchReports(t *testing.T) *reports {
+	t.Helper()
+	settleReports(t)
 	r := new(reports)
 	t.Cleanup(eventual.OnUnhandled(func(err error) {
 		r.mu.Lock()
@@ -28,6 +33,23 @@ func watchReports(t *testing.T) *reports {
 		r.got = append(r.got, err)
 	}))
 	return r
+}
+
+// settleReports waits until what earlier tests have left behind was reported: it
+// makes failures of its own, which are found with it or after it.
+func settleReports(t *testing.T) {
+	t.Helper()
+	last := errors.New("the last of the tests before")
+	var told atomic.Int32
+	defer eventual.OnUnhandled(func(err error) {
+		if errors.Is(err, last) {
+			told.Add(1)
+		}
+	})()
+	for n := range int32(2) { // what a first report held may be found by the second collection
+		func() { eventual.Failed[int](last) }()
+		collect(t, func() bool { return told.Load() == n+1 })
+	}
 }
 
 func (r *reports) count(text string) (n int) {
@@ -219,6 +241,7 @@ func TestEventual_PendingResultIsSmall(t *testing.T) {
 	measure := func(make func() any) uint64 {
 		kept := makeSlice(n)
 		var before, after runtime.MemStats
+		settleReports(t) // what is there no more must not be counted as having been there
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		for i := range kept {

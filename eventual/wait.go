@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +16,18 @@ import (
 // often done by then, because a component that was just woken runs next on this
 // very processor; a channel and a timer would cost more than the work.
 const spins = 3
+
+// yield lets others have the processor for some turns, unless these take long now, and
+// reports whether c is done.
+func (c *core) yield() bool {
+	chance := park.DrawAny()
+	for n := 0; n < spins && chance.Yield(); n++ {
+		if c.isDone() {
+			return true
+		}
+	}
+	return false
+}
 
 // wait blocks until c is done. A nil return means that it is.
 func (c *core) wait(timeout time.Duration) error {
@@ -34,15 +45,8 @@ func (c *core) wait(timeout time.Duration) error {
 	if resume != nil {
 		defer resume()
 	}
-	timeout = c.assist(timeout)
-	if c.isDone() {
+	if timeout = c.assist(timeout); c.isDone() || c.yield() {
 		return nil
-	}
-	for range spins {
-		runtime.Gosched()
-		if c.isDone() {
-			return nil
-		}
 	}
 	w := borrowWaiter(id)
 	if c.add(&w.link) {
@@ -99,14 +103,8 @@ func (c *core) waitContext(ctx context.Context) error {
 	if resume != nil {
 		defer resume()
 	}
-	if c.assist(math.MaxInt64); c.isDone() {
+	if c.assist(math.MaxInt64); c.isDone() || c.yield() {
 		return nil
-	}
-	for range spins {
-		runtime.Gosched()
-		if c.isDone() {
-			return nil
-		}
 	}
 	w := borrowWaiter(id)
 	if c.add(&w.link) {

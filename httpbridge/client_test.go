@@ -335,10 +335,10 @@ func TestClient_HugeResponses(t *testing.T) {
 
 // A server that never answers, and one that never ends.
 func TestClient_SlowServers(t *testing.T) {
-	var ended sync.WaitGroup
+	var running atomic.Int32
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ended.Add(1)
-		defer ended.Done()
+		running.Add(1)
+		defer running.Add(-1)
 		if r.URL.Path == "/drip" {
 			for r.Context().Err() == nil {
 				fmt.Fprint(w, "x")
@@ -360,7 +360,7 @@ func TestClient_SlowServers(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	ended.Wait() // each server's handler was told
+	await(t, func() bool { return running.Load() == 0 }) // each handler was told
 }
 
 func TestClient_CancelReachesTheServer(t *testing.T) {

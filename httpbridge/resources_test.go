@@ -408,11 +408,16 @@ func TestResources_H03_AsyncRoute(t *testing.T) {
 func TestResources_Close(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported atomic.Int32
-		defer eventual.OnUnhandled(func(error) { reported.Add(1) })()
+		mine := errors.New("of this test")
+		defer eventual.OnUnhandled(func(err error) {
+			if errors.Is(err, mine) {
+				reported.Add(1)
+			}
+		})()
 		o := newOffice(t, httpbridge.ResourcesConfig{}, httpbridge.HandlerConfig{})
 		location := o.start(t)
 		o.start(t)
-		o.settle[1]("", errBoom)
+		o.settle[1]("", mine)
 		polled := make(chan int)
 		go func() { polled <- do(o, "GET", location, "Prefer", "wait=20").StatusCode }()
 		synctest.Wait()

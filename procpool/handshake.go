@@ -123,7 +123,7 @@ func (w *worker) ready(f frame.Frame) error {
 	p := w.p
 	p.mu.Lock()
 	p.starting--
-	w.state = Idle
+	w.setLocked(Idle)
 	p.trouble.servesLocked()
 	p.growLocked()
 	p.mu.Unlock()

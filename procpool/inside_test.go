@@ -327,9 +327,9 @@ func TestProcpool_P09_CallThatGoesOn(t *testing.T) {
 		t.Skip("takes ten seconds")
 	}
 	t.Parallel()
-	release := make(chan struct{})
+	called, release := make(chan struct{}), make(chan struct{})
 	p, err := procpool.New(procpool.Config{Max: 1, Logger: slog.New(slog.DiscardHandler), ParentFuncs: procpool.ParentFuncs{
-		"hang":  procpool.Answer(func(context.Context, int) (int, error) { <-release; return 1, nil }),
+		"hang":  procpool.Answer(func(context.Context, int) (int, error) { close(called); <-release; return 1, nil }),
 		"panic": procpool.Answer(func(context.Context, int) (int, error) { panic("at the desk") }),
 	}})
 	if err != nil {
@@ -339,8 +339,7 @@ func TestProcpool_P09_CallThatGoesOn(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	r := procpool.DeferToProcess(bg, p, callsParent, "hang")
-	eventually(t, "running", func() bool { return countState(p, procpool.Busy) == 1 })
-	time.Sleep(100 * time.Millisecond) // so that it has called, usually
+	<-called
 	ctx, cancel := context.WithCancel(bg)
 	cancel()
 	err = p.Stop(ctx)
@@ -423,8 +422,7 @@ func TestProcpool_P05_LongestTimes(t *testing.T) {
 			t.Errorf("%q, %v", s, err)
 		}
 	}
-	r := procpool.DeferToProcess(bg, p, sleepOn, 50*time.Millisecond)
-	eventually(t, "running", func() bool { return countState(p, procpool.Busy) == 1 })
+	r := runs(t, p, 50*time.Millisecond)
 	r.Cancel()
 	if s, err := r.Wait(soon); s != "slept" || err != nil {
 		t.Errorf("killed before Grace: %q, %v", s, err)

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/trestle-go/trestle/eventual"
 	"github.com/trestle-go/trestle/procpool"
 )
 
@@ -24,12 +25,21 @@ func TestMain(m *testing.M) {
 	if os.Getenv("PROCPOOL_TEST_ECHO") != "" {
 		rawEcho()
 	}
+	if os.Getenv(workerMark) != "" {
+		unusualWorker()
+	}
 	procpool.ServeIfWorker()
 	if os.Getenv("PROCPOOL_TEST_ORPHANAGE") != "" {
 		orphanage()
 	}
+	if os.Getenv("PROCPOOL_TEST_NURSERY") != "" {
+		nursery()
+	}
 	goleak.VerifyTestMain(m)
 }
+
+// workerMark in the environment says that this process was started as a worker.
+const workerMark = "TRESTLE_PROCPOOL_WORKER"
 
 // forgetful is a program that does not call ServeIfWorker.
 func forgetful() {
@@ -88,6 +98,12 @@ var (
 		return "slept", nil
 	})
 	sleeping atomic.Int64 // jobs of sleepOn in this process, which nothing can end
+	// stubborn says that it has begun, and obeys nobody either.
+	stubborn = procpool.Register("stubborn", func(ctx context.Context, d time.Duration) (string, error) {
+		err := procpool.Progress(ctx, true)
+		time.Sleep(d)
+		return "slept", err
+	})
 )
 
 type said struct{ Out, Err string }
@@ -133,6 +149,20 @@ func newPool(t testing.TB, cfg procpool.Config) *procpool.Pool {
 }
 
 var bg = context.Background()
+
+// runs runs stubborn for d, and returns when it has begun. Before that it could be
+// asked to stop and would not begin, also when its worker is busy with it already.
+func runs(t *testing.T, p *procpool.Pool, d time.Duration) *eventual.Result[string] {
+	t.Helper()
+	begun := make(chan bool, 1)
+	r := procpool.DeferWithProgress(bg, p, stubborn, d, func(b bool) { begun <- b })
+	select {
+	case <-begun:
+	case <-time.After(soon):
+		t.Fatal("the job has not begun")
+	}
+	return r
+}
 
 // eventually waits until cond holds; it fails the test if that takes too long.
 func eventually(t testing.TB, what string, cond func() bool) {

@@ -5,3 +5,7 @@ package procpool_test
 func orphanage() {}
 
 func rawEcho() {}
+
+func unusualWorker() {}
+
+func nursery() {}

@@ -39,6 +39,8 @@ type Pool struct {
 	closeOnce  sync.Once     // for what serves the workers
 	attendOnce sync.Once     // for who sees to that when no Stop waits for it
 
+	stateChanged func(*worker, State) // of tests, called under mu before the change; immutable after Start; may be nil
+
 	mu       sync.Mutex // guards what follows, and the fields of workers and jobs that say so; nothing blocks under it and no user code runs
 	state    int
 	min, max int

@@ -91,6 +91,11 @@ var (
 
 func rawEcho() {}
 
+// Nor workers that are not as others.
+func unusualWorker() {}
+
+func nursery() {}
+
 // orphanage is a program with a pool, which the test kills, or a process that one of
 // its workers has started.
 func orphanage() {

@@ -12,15 +12,16 @@ type State uint8
 
 // The states of a worker, and how it comes from one to the next:
 //
-//	Starting  -> Idle          it said that it serves
-//	Idle      -> Busy          it was given a job
-//	Busy      -> Idle          its jobs have ended
-//	Busy      -> Canceling     its job was asked to stop
-//	Canceling -> Busy, Idle    the job has ended within Grace
-//	Idle      -> Recycling     it was told to exit: it has run RecycleAfter jobs, holds more
-//	                           than MaxRSS, was idle too long, or is not needed any more
-//	any       -> Dying         it was killed, or found to have ended
-//	Recycling, Dying -> Gone   its process has ended and everything that it wrote was read
+//	Starting   -> Idle        it said that it serves
+//	Idle       -> Busy        it was given a job
+//	Busy       -> Idle        its jobs have ended
+//	Busy       -> Canceling   its job was asked to stop
+//	Canceling  -> Busy        the job has ended within Grace
+//	Idle, Busy -> Recycling   it has no job and was told to exit: it has run RecycleAfter jobs,
+//	                          holds more than MaxRSS, was idle too long, or is not needed any more
+//	any        -> Dying       it was killed, or found to have ended
+//	Dying      -> Gone        everything that it wrote was read
+//	Starting   -> Gone        there was no process to be started
 //
 // From Recycling on it counts as gone already for Max: another may take its place.
 const (
@@ -160,10 +161,15 @@ func (w *worker) wake() {
 	}
 }
 
+// setLocked is where a worker's state changes; one that leaves never comes back.
 func (w *worker) setLocked(s State) {
-	if w.state < s || w.state < Recycling {
-		w.state = s
+	if w.state == s || w.state > s && w.state >= Recycling {
+		return
 	}
+	if w.p.stateChanged != nil {
+		w.p.stateChanged(w, s)
+	}
+	w.state = s
 }
 
 // readEnded: nothing more will come.

@@ -140,7 +140,7 @@ func (w *worker) shift() {
 		p.growLocked()
 	}
 	if w.state == Canceling {
-		w.state = Busy
+		w.setLocked(Busy)
 	}
 	w.spent = w.spent || heavy
 	p.mu.Unlock()
@@ -158,8 +158,12 @@ func (w *worker) returned(f frame.Frame) error {
 		}
 		w.line = append(w.line[:i:i], w.line[i+1:]...)
 		w.tray.dismiss()
-		if i == 0 && len(w.line) > 0 {
-			w.first()
+		if i == 0 { // the one before it has ended meanwhile, and it may have been asked to stop
+			w.jobEnded()
+			w.toState(Busy)
+			if len(w.line) > 0 {
+				w.first()
+			}
 		}
 		w.giveBack(t)
 		return nil

@@ -42,7 +42,7 @@ func (w *worker) take() (taken []task, retire bool) {
 	}
 	if len(taken) > 0 || len(w.line) > 0 {
 		if w.state == Idle {
-			w.state = Busy
+			w.setLocked(Busy)
 		}
 		return taken, false
 	}
@@ -51,7 +51,7 @@ func (w *worker) take() (taken []task, retire bool) {
 		p.leaveLocked(w, Recycling) // at once: or another would think that there is one too many still
 		return nil, true
 	}
-	w.state = Idle
+	w.setLocked(Idle)
 	p.parkLocked(w)
 	w.due.idle = 0
 	if p.servingLocked() > p.min {
@@ -146,7 +146,7 @@ func (w *worker) first() {
 	p.mu.Lock()
 	w.current, w.since = j, now
 	if w.state == Canceling || w.state == Idle {
-		w.state = Busy
+		w.setLocked(Busy)
 	}
 	ask := j.ask
 	p.mu.Unlock()

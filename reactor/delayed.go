@@ -3,16 +3,18 @@ package reactor
 import (
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
 // DelayedCall is a call that is to happen later. Its methods may be called by any
 // goroutine. The name and the operations are Twisted's.
 type DelayedCall struct {
-	r    *Reactor
-	task task          // guarded by r.timers.mu, as is the rest; nil once it ran or was cancelled
-	when time.Duration // on the reactor's clock
-	seq  uint64        // of the heap entry that stands for it; 0 once there is none
+	r     *Reactor
+	task  task          // belongs to whoever turned seq to 0; nil once it ran or was cancelled
+	when  time.Duration // on the reactor's clock; guarded by r.timers.mu
+	seq   atomic.Uint64 // of the entry that stands for it; 0 once there is none. But for the loop's claim it is written under r.timers.mu
+	taken bool          // that entry is in the loop's hand; guarded by r.timers.mu
 }
 
 // CallLater has f called on the reactor's goroutine once d has passed; 0 or less
@@ -64,18 +66,21 @@ func (c *DelayedCall) Cancel() bool {
 	t := &c.r.timers
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c.seq == 0 {
+	if !t.dropLocked(c) {
 		return false
 	}
-	t.dropLocked(c)
-	c.takeLocked()
+	c.task = nil
 	return true
 }
 
-// takeLocked takes what is to be done out of c, once.
-func (c *DelayedCall) takeLocked() task {
+// claim takes what is to be done out of c, unless it was cancelled or moved and the
+// entry seq does not stand for it any more.
+func (c *DelayedCall) claim(seq uint64) task {
+	if !c.seq.CompareAndSwap(seq, 0) {
+		return nil
+	}
 	t := c.task
-	c.task, c.seq = nil, 0
+	c.task = nil
 	return t
 }
 
@@ -95,12 +100,11 @@ func (c *DelayedCall) Delay(d time.Duration) bool {
 func (c *DelayedCall) move(to func(time.Duration) time.Duration) bool {
 	t := &c.r.timers
 	t.mu.Lock()
-	if c.seq == 0 {
+	if !t.dropLocked(c) {
 		t.mu.Unlock()
 		return false
 	}
 	when := to(c.when)
-	t.dropLocked(c)
 	due := c.r.scheduleLocked(c, when)
 	t.mu.Unlock()
 	if due {
@@ -110,12 +114,7 @@ func (c *DelayedCall) move(to func(time.Duration) time.Duration) bool {
 }
 
 // Active reports whether the call is still to come.
-func (c *DelayedCall) Active() bool {
-	t := &c.r.timers
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return c.seq != 0
-}
+func (c *DelayedCall) Active() bool { return c.seq.Load() != 0 }
 
 // Time returns when the call is, or was, due.
 func (c *DelayedCall) Time() time.Time {
@@ -130,10 +129,12 @@ func (r *Reactor) DelayedCalls() []*DelayedCall {
 	t := &r.timers
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	entries := make([]timerEntry, 0, len(t.heap)-t.dead)
-	for _, e := range t.heap {
-		if e.live() {
-			entries = append(entries, e)
+	entries := make([]timerEntry, 0, t.pendingLocked())
+	for _, some := range [][]timerEntry{t.hand, t.line.entries(), t.heap} {
+		for _, e := range some {
+			if e.live() {
+				entries = append(entries, e)
+			}
 		}
 	}
 	slices.SortFunc(entries, func(a, b timerEntry) int {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// timerEntry is one place in the heap. It stands for its call only as long as the
+// timerEntry is one place among the timers. It stands for its call only as long as the
 // call carries the same seq.
 type timerEntry struct {
 	when time.Duration // on the reactor's clock
@@ -13,7 +13,7 @@ type timerEntry struct {
 	call *DelayedCall
 }
 
-func (e timerEntry) live() bool { return e.call.seq == e.seq }
+func (e timerEntry) live() bool { return e.call.seq.Load() == e.seq }
 
 func (e timerEntry) before(o timerEntry) bool {
 	return e.when < o.when || e.when == o.when && e.seq < o.seq

@@ -1,9 +1,10 @@
 package reactor
 
 import (
-	"runtime"
 	"sync"
 	"time"
+
+	"github.com/trestle-go/trestle/internal/park"
 )
 
 // task is one thing for the loop to do.
@@ -154,11 +155,21 @@ func (r *Reactor) restLocked() {
 // finds.
 const yields = 2
 
+// chance is that to yield before parking, which is none after more than one task.
+func (r *Reactor) chance() park.Chance {
+	l := &r.loop
+	if l.batch > 1 {
+		return park.Chance{}
+	}
+	l.naps++
+	return park.Draw(l.naps)
+}
+
 // park sleeps until there is something to do.
 func (r *Reactor) park() {
 	in := &r.inbox
-	for n := 0; n < yields && r.loop.batch <= 1; n++ {
-		runtime.Gosched()
+	chance := r.chance()
+	for n := 0; n < yields && chance.Yield(); n++ {
 		if r.attn.Load()&(attnInbox|attnTimer|attnStop) != 0 {
 			return
 		}

@@ -48,6 +48,7 @@ type loopState struct {
 	next       int
 	left       int    // tasks of the batch that have not begun, in chunk and behind it
 	batch      int    // tasks that the batch had
+	naps       uint32 // times that the loop might have yielded instead of parking
 	current    task   // that runs, or ran last
 	local      queue  // submitted by callbacks on the loop's own goroutine
 	spares     spares // for local

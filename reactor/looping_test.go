@@ -199,13 +199,14 @@ func TestLoopingCall_R08_ResetInsideTheCall(t *testing.T) {
 
 func TestLoopingCall_UnhandledFailureNamesTheFunction(t *testing.T) {
 	said := make(chan string, 16)
+	mine := errors.New("of this test")
 	defer eventual.OnUnhandled(func(err error) {
-		if errors.Is(err, errBoom) {
+		if errors.Is(err, mine) {
 			said <- err.Error()
 		}
 	})()
 	k := newTicks(t, reactor.LoopOptions{}, nil)
-	reactor.NewLoopingCall(k.Reactor.Reactor, func(*reactor.Tick) error { return errBoom }, reactor.LoopOptions{}).Start(t.Context(), time.Hour, true)
+	reactor.NewLoopingCall(k.Reactor.Reactor, func(*reactor.Tick) error { return mine }, reactor.LoopOptions{}).Start(t.Context(), time.Hour, true)
 	k.Pump()
 	for end := time.Now().Add(soon); time.Now().Before(end); {
 		runtime.GC()

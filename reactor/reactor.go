@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/attention"
 	"github.com/trestle-go/trestle/internal/histogram"
 )
 
@@ -169,6 +170,9 @@ func (r *Reactor) Call(f func()) error {
 // Busy reports whether anything waits for the loop's turn: a callback that could
 // go on for long may ask now and then, and submit the rest of itself. It costs
 // one atomic load.
-func (r *Reactor) Busy() bool {
-	return r.attn.Load()&(attnInbox|attnLocal|attnTimer|attnStop) != 0
-}
+func (r *Reactor) Busy() bool { return r.attn.Load()&attnBusy != 0 }
+
+// Attention is what Busy says, for packages of Trestle that ask at each step.
+func (r *Reactor) Attention() (of any, w attention.Word) { return r, attention.Of(&r.attn, attnBusy) }
+
+const attnBusy = attnInbox | attnLocal | attnTimer | attnStop

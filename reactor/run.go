@@ -137,19 +137,12 @@ type plainJob[T any] struct {
 	fn   func(context.Context) (T, error) // dropped by the loop when it ran
 }
 
-func (j *plainJob[T]) run() {
-	defer j.drop()
-	if ctx, ok := j.BeginIn(&j.room); ok {
-		j.Do(ctx, j.fn)
-	}
-}
+func (j *plainJob[T]) run() { j.RunIn(&j.room, &j.fn) }
 
 func (j *plainJob[T]) abort(cause error) {
-	defer j.drop()
+	defer func() { j.fn = nil }() // also when whom the result tells ends this goroutine
 	j.Refuse(cause)
 }
-
-func (j *plainJob[T]) drop() { j.fn = nil }
 
 func (j *plainJob[T]) Lifetime() *eventual.Lifetime { return j.room.Lifetime() }
 func (j *plainJob[T]) Func() uintptr                { return funcname.PC(j.fn) }

@@ -177,13 +177,14 @@ func (r *Reactor) inside() bool {
 	return ok && h.r == r
 }
 
-// refuse makes every submission from now on fail, and cancels the ctx of all
-// work.
+// refuse cancels the ctx of all work, so that what is queued does not begin, and makes
+// every submission from now on fail: whoever was refused knows that no work with a
+// result begins any more.
 func (r *Reactor) refuse() {
+	r.life.End(r.errStopped)
 	r.inbox.mu.Lock()
 	r.inbox.closed = true
 	r.inbox.mu.Unlock()
-	r.life.End(r.errStopped)
 }
 
 func (r *Reactor) runTriggers(ctx context.Context, p Phase) (errs []error) {

@@ -5,20 +5,26 @@ import (
 	"time"
 )
 
-// timers is the heap of everything that is to happen later, with one runtime
-// timer for all of it. Any goroutine may schedule, cancel and move; only the loop
-// takes out what is due.
+// timers is everything that is to happen later, in a heap or, if it is due soon and
+// came in order, in line; with one runtime timer for all of it. Any goroutine may
+// schedule, cancel and move; only the loop takes out what is due, a hand at a time.
 //
-// An entry that was cancelled or moved stays in the heap and is passed over when
-// its time comes, or swept when half of the heap is such entries: cancelling
-// needs no search.
+// An entry that was cancelled or moved stays where it is and is passed over when
+// its time comes, or swept when half of the entries are such: cancelling needs no
+// search. What the loop has in hand may still be cancelled and moved: it claims each
+// call by its seq when it comes to it.
 type timers struct {
-	mu    sync.Mutex // guards all that follows and the fields of DelayedCall; nothing runs under it
+	mu    sync.Mutex // guards all that follows and what DelayedCall says; nothing runs under it
 	heap  timerHeap
-	seq   uint64 // of the last scheduling; orders equal deadlines
-	dead  int    // entries of the heap that stand for nothing any more
+	line  timerLine
+	seq   uint64        // of the last scheduling; orders equal deadlines
+	dead  int           // entries of heap and line that stand for nothing any more
+	now   time.Duration // when the loop last looked
 	armed time.Duration
-	alarm *time.Timer // calls due; made where the loop starts, nil before and after
+	alarm *time.Timer  // calls due; made where the loop starts, nil before and after
+	hand  []timerEntry // taken out by the loop, which alone writes it; those that still stand for their calls have not run
+
+	next int // of hand; owned by whoever has the loop's turn
 }
 
 // start makes the alarm in the synctest bubble of the loop, if it is in one.
@@ -47,10 +53,10 @@ func (r *Reactor) timersDue() {
 // already: the caller then tells the loop, once mu is free.
 func (r *Reactor) armLocked() (due bool) {
 	t := &r.timers
-	if t.alarm == nil || len(t.heap) == 0 {
+	if t.alarm == nil || t.lenLocked() == 0 {
 		return false
 	}
-	first := t.heap[0].when
+	first := t.firstLocked().when
 	if t.armed != 0 && t.armed <= first {
 		return false
 	}
@@ -77,18 +83,54 @@ func (r *Reactor) schedule(c *DelayedCall, when time.Duration) {
 func (r *Reactor) scheduleLocked(c *DelayedCall, when time.Duration) (due bool) {
 	t := &r.timers
 	t.seq++
-	c.seq, c.when = t.seq, when
-	t.heap.push(timerEntry{when, t.seq, c})
-	return t.heap[0].seq == t.seq && r.armLocked()
+	c.when, c.taken = when, false
+	c.seq.Store(t.seq)
+	e := timerEntry{when, t.seq, c}
+	if when > t.now+soon || !t.line.push(e) {
+		t.heap.push(e)
+	}
+	return t.firstLocked().seq == t.seq && r.armLocked()
 }
 
-// dropLocked turns the entry of c into one that stands for nothing.
-func (t *timers) dropLocked(c *DelayedCall) {
-	c.seq = 0
-	if t.dead++; t.dead > 64 && t.dead > len(t.heap)/2 {
+// dropLocked turns the entry of c into one that stands for nothing. It reports false if
+// there is none, or the loop has claimed it.
+func (t *timers) dropLocked(c *DelayedCall) bool {
+	seq := c.seq.Load()
+	if seq == 0 || !c.seq.CompareAndSwap(seq, 0) {
+		return false
+	}
+	if c.taken {
+		return true
+	}
+	if t.dead++; t.dead > 64 && t.dead > t.lenLocked()/2 {
 		t.heap.keep(timerEntry.live)
+		t.line.keep(timerEntry.live)
 		t.dead = 0
 	}
+	return true
+}
+
+func (t *timers) lenLocked() int { return len(t.heap) + t.line.len() }
+
+// inLineLocked reports whether the first of all entries, of which there is one, is in
+// line and not in the heap.
+func (t *timers) inLineLocked() bool {
+	return t.line.len() > 0 && (len(t.heap) == 0 || t.line.all[t.line.head].before(t.heap[0]))
+}
+
+// firstLocked returns the first of all entries, of which there is one.
+func (t *timers) firstLocked() *timerEntry {
+	if t.inLineLocked() {
+		return &t.line.all[t.line.head]
+	}
+	return &t.heap[0]
+}
+
+func (t *timers) popLocked() timerEntry {
+	if t.inLineLocked() {
+		return t.line.pop()
+	}
+	return t.heap.pop()
 }
 
 // lagEvery is for how many timers in a row one reading of the clock does, since it
@@ -101,29 +143,29 @@ const lagEvery = 8
 func (r *Reactor) runTimers() {
 	t := &r.timers
 	r.attn.And(^attnTimer)
-	now := r.clock()
-	read := now
-	t.mu.Lock()
-	t.armed = 0
-	limit := t.seq
-	t.mu.Unlock()
-	for n := range timersPerTurn {
+	read := r.clock()
+	t.takeDue(read)
+	for n := 1; t.next < len(t.hand); n++ {
+		e := &t.hand[t.next]
+		t.next++
 		if r.attn.Load()&attnMark != 0 {
 			r.attn.And(^attnMark)
 		}
-		when, what := r.takeDue(now, limit)
+		what := e.call.claim(e.seq)
 		if what == nil {
-			break
+			continue
 		}
-		if n%lagEvery == lagEvery-1 {
+		if n%lagEvery == 0 {
 			read = r.clock()
 		}
-		r.lag.Record(read - when)
+		r.lag.Record(read - e.when)
 		r.loop.ran++
 		r.loop.current = what
 		r.runTask(what)
 	}
 	t.mu.Lock()
+	clear(t.hand)
+	t.hand = t.hand[:0]
 	due := r.armLocked()
 	t.mu.Unlock()
 	if due {
@@ -131,24 +173,28 @@ func (r *Reactor) runTimers() {
 	}
 }
 
-// takeDue takes out the first entry if it was scheduled up to limit and is due at
-// now.
-func (r *Reactor) takeDue(now time.Duration, limit uint64) (when time.Duration, what task) {
-	t := &r.timers
+// takeDue takes what is due at now in hand, unless a panic has left something there.
+func (t *timers) takeDue(now time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for len(t.heap) > 0 {
-		first := t.heap[0]
-		if first.live() && (first.when > now || first.seq > limit) {
-			return 0, nil
-		}
-		t.heap.pop()
-		if first.live() {
-			return first.when, first.call.takeLocked()
-		}
-		t.dead--
+	t.armed, t.now = 0, now
+	if t.next < len(t.hand) {
+		return
 	}
-	return 0, nil
+	t.hand, t.next = t.hand[:0], 0
+	for len(t.hand) < timersPerTurn && t.lenLocked() > 0 {
+		first := t.firstLocked()
+		if first.when > now {
+			return
+		}
+		if first.live() {
+			first.call.taken = true
+			t.hand = append(t.hand, *first)
+		} else {
+			t.dead--
+		}
+		t.popLocked()
+	}
 }
 
 // stopTimers drops the alarm and returns what was still to come, in order.
@@ -160,12 +206,18 @@ func (r *Reactor) stopTimers() (left []task) {
 		t.alarm.Stop()
 		t.alarm = nil
 	}
-	for len(t.heap) > 0 {
-		if e := t.heap.pop(); e.live() {
-			left = append(left, e.call.takeLocked())
+	add := func(e timerEntry) {
+		if what := e.call.claim(e.seq); what != nil {
+			left = append(left, what)
 		}
 	}
-	t.heap, t.dead = nil, 0
+	for _, e := range t.hand {
+		add(e)
+	}
+	for t.lenLocked() > 0 {
+		add(t.popLocked())
+	}
+	t.heap, t.line, t.dead, t.hand, t.next = nil, timerLine{}, 0, nil, 0
 	return left
 }
 
@@ -173,19 +225,34 @@ func (r *Reactor) stopTimers() (left []task) {
 func (t *timers) first() (when time.Duration, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for len(t.heap) > 0 && !t.heap[0].live() {
-		t.heap.pop()
+	for _, e := range t.hand {
+		if e.live() {
+			return e.when, true
+		}
+	}
+	for t.lenLocked() > 0 && !t.firstLocked().live() {
+		t.popLocked()
 		t.dead--
 	}
-	if len(t.heap) == 0 {
+	if t.lenLocked() == 0 {
 		return 0, false
 	}
-	return t.heap[0].when, true
+	return t.firstLocked().when, true
 }
 
 // pending counts the calls still to come.
 func (t *timers) pending() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.heap) - t.dead
+	return t.pendingLocked()
+}
+
+func (t *timers) pendingLocked() int {
+	n := t.lenLocked() - t.dead
+	for _, e := range t.hand {
+		if e.live() {
+			n++
+		}
+	}
+	return n
 }

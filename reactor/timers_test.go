@@ -139,8 +139,9 @@ func TestReactor_R07_AgainstAModel(t *testing.T) {
 			pending = append(pending, entry{at, seq, id, c})
 		}
 		pick := func(t *rapid.T) int { return rapid.IntRange(0, len(pending)-1).Draw(t, "which") }
+		units := rapid.SampledFrom([]time.Duration{1, 100 * time.Microsecond, time.Second}) // in line, around its end, in the heap
 		delay := func(t *rapid.T) time.Duration {
-			return time.Duration(rapid.IntRange(0, 20).Draw(t, "delay")) * time.Second
+			return time.Duration(rapid.IntRange(0, 20).Draw(t, "delay")) * units.Draw(t, "unit")
 		}
 		now := func() time.Duration { return r.Now().Sub(begun) }
 		nextID := 0
@@ -176,7 +177,7 @@ func TestReactor_R07_AgainstAModel(t *testing.T) {
 				if len(pending) == 0 {
 					t.Skip("none pending")
 				}
-				i, d := pick(t), time.Duration(rapid.IntRange(-20, 20).Draw(t, "by"))*time.Second
+				i, d := pick(t), time.Duration(rapid.IntRange(-20, 20).Draw(t, "by"))*units.Draw(t, "unit")
 				e := pending[i]
 				if !e.call.Delay(d) {
 					t.Fatal("Delay of a pending call says no")

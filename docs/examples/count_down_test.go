@@ -27,12 +27,12 @@ func countDown(name string, from int, pace time.Duration) func(co *reactor.Co) (
 func Example_countDown() {
 	ctx := context.Background()
 	r := reactor.New(reactor.Config{Name: "launch"})
-	slow := reactor.Inline(ctx, r, countDown("slow", 2, 200*time.Millisecond))
+	slow := reactor.Inline(ctx, r, countDown("slow", 2, 500*time.Millisecond))
 	fast := reactor.Inline(ctx, r, countDown("fast", 2, 10*time.Millisecond))
 	r.Start()
 	defer r.Stop(ctx)
 
-	_, err := eventual.All(slow, fast).Wait(time.Second)
+	_, err := eventual.All(slow, fast).Wait(time.Minute)
 	fmt.Println(err)
 	// Output:
 	// slow 2

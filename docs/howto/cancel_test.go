@@ -10,14 +10,17 @@ import (
 	"github.com/trestle-go/trestle/threadpool"
 )
 
-var begun = make(chan bool, 4)
+var (
+	begun = make(chan bool, 4)
+	finds = make(chan string)
+)
 
 // search stands for work that heeds its ctx.
 func search(ctx context.Context) (string, error) {
 	begun <- true
 	select {
-	case <-time.After(50 * time.Millisecond):
-		return "found", nil
+	case what := <-finds:
+		return what, nil
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}
@@ -48,6 +51,8 @@ func Example_cancel() {
 	<-begun
 	leave(errors.New("client has gone")) // net/http does this to req.Context()
 	fmt.Println(with.Wait(time.Second))
+	finds <- "a needle"
+	finds <- "a needle"
 	fmt.Println(without.Wait(time.Second))
 	fmt.Println(minute.Wait(time.Second))
 
@@ -59,7 +64,7 @@ func Example_cancel() {
 	fmt.Println(errors.Is(err, eventual.ErrCanceled), errors.Is(err, context.Canceled))
 	// Output:
 	//  client has gone
-	// found <nil>
-	// found <nil>
+	// a needle <nil>
+	// a needle <nil>
 	// true true
 }

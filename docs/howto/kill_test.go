@@ -33,8 +33,8 @@ func Example_kill() {
 	pool, err := procpool.New(procpool.Config{
 		Name:       "factors",
 		Max:        2,
-		JobTimeout: 200 * time.Millisecond, // then the job is asked to stop,
-		Grace:      50 * time.Millisecond,  // and after that its worker is killed
+		JobTimeout: time.Second,            // then the job is asked to stop,
+		Grace:      100 * time.Millisecond, // and after that its worker is killed
 	})
 	if err != nil {
 		panic(err)

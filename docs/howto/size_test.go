@@ -9,7 +9,7 @@ import (
 	"github.com/trestle-go/trestle/threadpool"
 )
 
-// burst has n jobs of 2 ms each done by a pool of the given size, and returns how
+// burst has n jobs of 5 ms each done by a pool of the given size, and returns how
 // long it took.
 func burst(n, size int) (time.Duration, threadpool.Stats) {
 	ctx := context.Background()
@@ -21,7 +21,7 @@ func burst(n, size int) (time.Duration, threadpool.Stats) {
 	var all []*eventual.Result[struct{}]
 	for range n {
 		all = append(all, threadpool.DeferToThread(ctx, pool, func(context.Context) (struct{}, error) {
-			time.Sleep(2 * time.Millisecond) // waits for something, as most blocking calls do
+			time.Sleep(5 * time.Millisecond) // waits for something, as most blocking calls do
 			return struct{}{}, nil
 		}))
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // lookItUp blocks, and was called on the reactor by mistake.
-func lookItUp() { time.Sleep(200 * time.Millisecond) }
+func lookItUp() { time.Sleep(500 * time.Millisecond) }
 
 // logLines is where the log goes, a line at a time.
 type logLines chan string

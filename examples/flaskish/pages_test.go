@@ -91,6 +91,14 @@ func TestProgramStopsInTheMiddleOfEverything(t *testing.T) {
 		}
 		ended <- fmt.Sprint("socket ", websocket.CloseStatus(err))
 	}()
+	for end := time.Now().Add(20 * time.Second); ; { // what jobs begin with
+		if status, _ := p.get(t, "/api/rates"); status == http.StatusOK {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("no rates")
+		}
+	}
 	pids := map[int]bool{}
 	for _, where := range []string{"process", "process", "thread", "cooperative"} {
 		resp, err := http.Post(p.url+"/api/jobs", "application/json", strings.NewReader(fmt.Sprintf(`{"kind":"montecarlo","effort":100,"where":%q}`, where)))

@@ -1,0 +1,7 @@
+package procpool
+
+// WatchStates has fn told of each change of a worker's state. It is called before
+// p is started; fn must not call p.
+func WatchStates(p *Pool, fn func(worker int, from, to State)) {
+	p.stateChanged = func(w *worker, to State) { fn(w.id, w.state, to) }
+}
