@@ -114,7 +114,23 @@ func BenchmarkProcBytes(b *testing.B) {
 		for range n {
 			copy(to, data)
 		}
-	}})
+	}}, coldCopies(data))
+}
+
+// coldCopies copies twice, as a job's argument has to be, each time into memory that
+// was not used just before: what there are of such copies does not fit into a
+// processor's cache.
+func coldCopies(data []byte) contender {
+	var between, to [4][]byte
+	for i := range to {
+		between[i], to[i] = bytes.Clone(data), bytes.Clone(data)
+	}
+	return contender{name: "two-cold-copies", run: func(n int) {
+		for i := range n {
+			copy(between[i%len(between)], data)
+			copy(to[i%len(to)], between[i%len(between)])
+		}
+	}}
 }
 
 // A worker from nothing to its first value.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,7 +45,7 @@ func (c *core) wait(timeout time.Duration) error {
 	if resume != nil {
 		defer resume()
 	}
-	if c.yield() {
+	if timeout = c.assist(timeout); c.isDone() || c.yield() {
 		return nil
 	}
 	w := borrowWaiter(id)
@@ -102,7 +103,7 @@ func (c *core) waitContext(ctx context.Context) error {
 	if resume != nil {
 		defer resume()
 	}
-	if c.yield() {
+	if c.assist(math.MaxInt64); c.isDone() || c.yield() {
 		return nil
 	}
 	w := borrowWaiter(id)

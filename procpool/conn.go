@@ -66,6 +66,7 @@ type outbox struct {
 	buf  []byte
 	fds  []fdMark
 	sent int
+	gone uint64 // how many bytes were written, since somebody asked
 
 	answers int // in buf; the worker's own count
 }
@@ -99,6 +100,7 @@ func (o *outbox) wrote(n int) {
 		o.fds = o.fds[1:]
 	}
 	o.sent += n
+	o.gone += uint64(n)
 }
 
 // flush writes with write, which is tryWrite or write of a conn.

@@ -21,6 +21,7 @@ import (
 
 // gobType is how values of one type become bytes.
 type gobType struct {
+	runsCode bool   // of the user's types, or of some that are not known, to decode values
 	key      uint64 // names the definitions on the wire, above plainKey; 0: values carry their own
 	encoders sync.Pool
 	defs     atomic.Pointer[[]byte] // set by the first encoder
@@ -42,35 +43,44 @@ func gobTypeOf(t reflect.Type) *gobType {
 		return g.(*gobType)
 	}
 	g := new(gobType)
+	dynamic, own := false, false
+	visit(t, map[reflect.Type]bool{}, func(t reflect.Type) (deeper bool) {
+		own = own || hasOwnEncoding(t)
+		dynamic = dynamic || t.Kind() == reflect.Interface && !hasOwnEncoding(t)
+		return !hasOwnEncoding(t)
+	})
+	g.runsCode = own || dynamic
 	// What an interface holds is defined when it is met, so such values are
 	// messages of their own.
-	if !holdsInterface(t, map[reflect.Type]bool{}) {
+	if !dynamic {
 		g.key = plainKey + gobTypeKey.Add(1)
 	}
 	actual, _ := gobTypes.LoadOrStore(t, g)
 	return actual.(*gobType)
 }
 
-func holdsInterface(t reflect.Type, seen map[reflect.Type]bool) bool {
-	if seen[t] || hasOwnEncoding(t) {
-		return false
+// visit calls fn with t, and with the types of what is in it if fn says so.
+func visit(t reflect.Type, seen map[reflect.Type]bool, fn func(reflect.Type) (deeper bool)) {
+	if seen[t] {
+		return
 	}
 	seen[t] = true
+	if !fn(t) {
+		return
+	}
 	switch t.Kind() {
-	case reflect.Interface:
-		return true
 	case reflect.Map:
-		return holdsInterface(t.Key(), seen) || holdsInterface(t.Elem(), seen)
+		visit(t.Key(), seen, fn)
+		visit(t.Elem(), seen, fn)
 	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return holdsInterface(t.Elem(), seen)
+		visit(t.Elem(), seen, fn)
 	case reflect.Struct:
 		for f := range t.Fields() {
-			if f.IsExported() && holdsInterface(f.Type, seen) {
-				return true
+			if f.IsExported() {
+				visit(f.Type, seen, fn)
 			}
 		}
 	}
-	return false
 }
 
 // encode returns v as a message without definitions, and these, unless the message

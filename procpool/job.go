@@ -75,6 +75,8 @@ type task interface {
 	core() *jobCore
 	// begin claims the job for a worker; it reports false if it has ended.
 	begin() bool
+	// quiet reports whether succeed runs no code of the user's but what OnDone was given.
+	quiet() bool
 	// succeed decodes what the worker sent and ends the job with it.
 	succeed(c *codecs, r received)
 	// fail ends a job that was begun.

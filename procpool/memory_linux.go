@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -36,7 +38,7 @@ func newMemory(s *memories, data []byte) (*memory, error) {
 	}
 	m.size = len(data)
 	m.refs.Store(0)
-	copy(m.at, data)
+	copyLarge(m.at[:len(data)], data)
 	return m, nil
 }
 
@@ -108,43 +110,64 @@ func adoptMemory(seen *mappings, fd int, size uint64, limit int) (*memory, error
 	return m, nil
 }
 
-// pieceSize is how much is copied at a time. The runtime cannot stop a goroutine
-// within one copy: a collection, which so large an allocation often begins, would
-// wait for its end and send it signal upon signal meanwhile.
-const pieceSize = 256 << 10
-
 // bytes returns a copy of what is in the block.
 func (m *memory) bytes() ([]byte, error) {
 	if m.at == nil {
 		return m.read()
 	}
 	b := uncleared(m.size)
-	for rest := m.at[:m.size]; len(rest) > 0; {
-		n := min(len(rest), pieceSize)
-		addPiece(b, rest[:n])
-		rest = rest[n:]
-	}
-	return bytesOf(b), nil
+	copyLarge(b, m.at[:m.size])
+	return b, nil
 }
 
-// addPiece is where the goroutine can be stopped: a call that is not inlined.
+// uncleared returns n bytes that all will be written: make would clear them, which
+// costs half as much as to copy them.
+func uncleared(n int) []byte {
+	if n == 0 {
+		return []byte{}
+	}
+	var b strings.Builder
+	b.Grow(n)
+	_ = b.WriteByte(0)                                    // of an empty string there is no StringData
+	return unsafe.Slice(unsafe.StringData(b.String()), n) // which Grow has made, and nobody else has
+}
+
+const (
+	// pieceSize is how much is copied at a time. The runtime cannot stop a goroutine
+	// within one copy: a collection, which so large an allocation often begins, would
+	// wait for its end and send it signal upon signal meanwhile.
+	pieceSize = 256 << 10
+	// sharedFrom is from where on two goroutines copy, a piece at a time: one processor
+	// alone does not keep the memory busy.
+	sharedFrom = 2 << 20
+)
+
+// copyLarge copies src to dst, which is as long.
+func copyLarge(dst, src []byte) {
+	var next atomic.Int64
+	copyPieces := func() {
+		for {
+			at := int(next.Add(pieceSize)) - pieceSize
+			if at >= len(src) {
+				return
+			}
+			copyPiece(dst[at:], src[at:min(at+pieceSize, len(src))])
+		}
+	}
+	if len(src) < sharedFrom || runtime.GOMAXPROCS(0) < 2 {
+		copyPieces()
+		return
+	}
+	var helper sync.WaitGroup
+	helper.Go(copyPieces) // ends with the copy, which is waited for
+	copyPieces()
+	helper.Wait()
+}
+
+// copyPiece is where the goroutine can be stopped: a call that is not inlined.
 //
 //go:noinline
-func addPiece(b *strings.Builder, piece []byte) { b.Write(piece) }
-
-// uncleared returns room for n bytes that all will be written: make would clear
-// them, which costs half as much as to copy them.
-func uncleared(n int) *strings.Builder {
-	b := new(strings.Builder)
-	b.Grow(n)
-	return b
-}
-
-// bytesOf returns what was written to b, which is not used again.
-func bytesOf(b *strings.Builder) []byte {
-	s := b.String()
-	return unsafe.Slice(unsafe.StringData(s), len(s)) // nobody else has the string
-}
+func copyPiece(dst, src []byte) { copy(dst, src) }
 
 // read is bytes for a block that is not mapped.
 func (m *memory) read() ([]byte, error) {

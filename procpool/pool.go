@@ -136,7 +136,7 @@ func (p *Pool) AdjustPoolSize(minimum, maximum int) error {
 func (p *Pool) submit(t task) error {
 	w, err := p.enqueue(t)
 	if w != nil {
-		w.attend()
+		w.attend(t)
 	}
 	return err
 }

@@ -54,13 +54,17 @@ type server struct {
 	reserve reserve
 	seen    mappings
 
-	r *frame.Reader // owned by who reads: lookOut if lookingOut, else the goroutine that serves
+	// Owned by who reads: lookOut if lookingOut, else the goroutine that serves.
+	r     *frame.Reader
+	came  uint64 // how many bytes were read, either way
+	looks bool   // the next of them will soon be in the tray, probably
 
 	calling chan struct{} // a slot for each call without an answer
 
-	writing chan struct{} // one slot: a lock that is held while the pool may be slow to read; it guards the next three
+	writing chan struct{} // one slot: a lock that is held while the pool may be slow to read; it guards what follows
 	out     outbox        // what is in it between two holders of the lock is in the tray
-	written uint64        // how many bytes are in the connection
+	written uint64        // how many bytes are in the connection, or were taken from the tray
+	lent    int           // how many of out are lent to the pool: all, or none
 	sent    sentTypes
 
 	mu         sync.Mutex // guards what follows; nothing blocks and no user code runs under it
@@ -82,8 +86,9 @@ func newServer(c conn, exit func(int), lost func()) *server {
 	s := &server{
 		c: c, exit: exit, lost: lost, writing: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 		calling: make(chan struct{}, maxCalls), calls: make(map[uint64]chan reply),
-		sent: sentTypes{}, r: frame.NewReader(c.read, 1<<20),
+		sent: sentTypes{},
 	}
+	s.r = frame.NewReader(s.read, 1<<20)
 	s.reserve.over = s.seen.giveUp
 	s.timer = time.AfterFunc(time.Hour, s.lookOut)
 	s.timer.Stop()
@@ -142,7 +147,7 @@ func (s *server) next() *run {
 		}
 		s.mu.Unlock()
 		if !s.r.Buffered() {
-			s.flushHeld()
+			s.looks = s.flushHeld()
 		}
 		f, err := s.r.Next()
 		if err != nil {

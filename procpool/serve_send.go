@@ -19,6 +19,7 @@ func (s *server) sendFailure(j *run, err error) {
 // send sends a frame whose body is no value.
 func (s *server) send(t frame.Type, flags uint8, id uint64, body []byte) {
 	s.writing <- struct{}{}
+	s.endLoan()
 	s.out.buf = frame.Append(s.out.buf, t, flags, id, "", len(body))
 	s.out.buf = append(s.out.buf, body...)
 	s.flush()
@@ -42,6 +43,7 @@ func (s *server) putValue(t frame.Type, id uint64, name string, v payload, hold 
 		v = payload{encoding: frame.Raw, data: b}
 	}
 	s.writing <- struct{}{}
+	s.endLoan()
 	o := &s.out
 	at := len(o.buf)
 	o.buf = frame.Append(o.buf, t, v.encoding, id, name, 0)
@@ -54,17 +56,42 @@ func (s *server) putValue(t frame.Type, id uint64, name string, v payload, hold 
 	}
 	o.buf = append(o.buf, v.data...)
 	binary.BigEndian.PutUint32(o.buf[at:], uint32(len(o.buf)-at-frame.HeaderSize))
-	if hold && len(o.fds) == 0 && s.tray.put(o.buf[at:]) {
+	switch {
+	case len(o.fds) > 0:
+	case hold && s.tray.put(o.buf[at:]):
+		<-s.writing
+		return
+	case t == frame.Result && at == 0 && s.tray.lend(o.buf):
+		s.lent = len(o.buf)
 		<-s.writing
 		return
 	}
 	s.flush()
 }
 
-// flushHeld writes what is in the tray.
-func (s *server) flushHeld() {
+// endLoan sees to what was lent before anything else is written: either the pool has
+// it, or it goes first.
+func (s *server) endLoan() {
+	n := s.lent
+	s.lent = 0
+	if n == 0 || s.tray.endLoan() {
+		return
+	}
+	s.out.reset()
+	s.written += uint64(n)
+	s.tray.written(s.written)
+}
+
+// flushHeld writes what is in the tray, unless it is lent. It reports whether it is, or
+// was, and nothing came after.
+func (s *server) flushHeld() (lent bool) {
 	s.writing <- struct{}{}
+	if s.lent > 0 {
+		<-s.writing
+		return true
+	}
 	s.flush()
+	return false
 }
 
 // flush writes what there is and gives the lock back.

@@ -11,25 +11,33 @@ import (
 
 const hasTray = true
 
-// trayHead is what precedes the bytes in a tray: two numbers, in cache lines of
-// their own.
+// Where things are in a tray: numbers in cache lines of their own, then the bytes
+// from the worker and those for it.
 const (
-	trayHead = 128
-	trayRoom = 32 << 10
+	atBase, atEnd, atLent         = 0, 64, 128
+	atHanded, atRead, atSent      = 192, 256, 320
+	atSize                        = 384
+	trayHead, trayRoom, traySizes = 448, 32 << 10, trayHead + 2*trayRoom
 )
 
 // tray is memory that a worker and its pool share. The worker puts results into it
 // that it has not written to the connection yet, so that several can be written at
-// once and none is lost if it dies before. The pool looks into it only when the
-// connection has ended.
+// once and none is lost if it dies before: once the connection has ended the pool
+// looks there for the rest. And between a worker and one who waits for its answer
+// anyway the tray takes the place of the connection, both ways: see lending and
+// handing.
 //
-// Both count the bytes of the connection from its beginning. base is the number of
-// the first byte in the tray, end that of the first after it. What is between base
-// and end but was not read from the connection is what a dead worker left.
+// Both count the bytes of the connection from its beginning, those among them that
+// went by the tray. base is the number of the first byte in the tray, end that of the
+// first after it. What is between base and end but was not read is what a dead worker
+// left.
 type tray struct {
 	at        []byte
 	base, end *atomic.Uint64
 	data      []byte
+	lending
+	handing
+	users atomic.Int32 // besides the first
 }
 
 // newTray makes one for a worker, and the descriptor by which it is sent.
@@ -39,7 +47,7 @@ func newTray() (*tray, *memory, error) {
 		return nil, nil, fmt.Errorf("memfd_create: %w", err)
 	}
 	m := &memory{f: os.NewFile(uintptr(fd), "memfd")}
-	if err = unix.Ftruncate(fd, trayHead+trayRoom); err == nil {
+	if err = unix.Ftruncate(fd, traySizes); err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW)
 	}
 	var t *tray
@@ -60,22 +68,23 @@ func adoptTray(fd int) (*tray, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, err
 	}
-	if st.Size != trayHead+trayRoom {
-		return nil, fmt.Errorf("shared memory of %d bytes, want %d", st.Size, trayHead+trayRoom)
+	if st.Size != traySizes {
+		return nil, fmt.Errorf("shared memory of %d bytes, want %d", st.Size, traySizes)
 	}
 	return mapTray(fd)
 }
 
 func mapTray(fd int) (*tray, error) {
-	at, err := unix.Mmap(fd, 0, trayHead+trayRoom, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	at, err := unix.Mmap(fd, 0, traySizes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, err
 	}
+	number := func(i int) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&at[i])) } // pages are aligned
+	flag := func(i int) word { return word{(*atomic.Uint32)(unsafe.Pointer(&at[i]))} }
 	return &tray{
-		at:   at,
-		base: (*atomic.Uint64)(unsafe.Pointer(&at[0])), // pages are aligned
-		end:  (*atomic.Uint64)(unsafe.Pointer(&at[trayHead/2])),
-		data: at[trayHead:],
+		at: at, base: number(atBase), end: number(atEnd), data: at[trayHead : trayHead+trayRoom],
+		lending: lending{flag(atLent)},
+		handing: handing{flag(atHanded), number(atRead), number(atSent), number(atSize), at[trayHead+trayRoom:]},
 	}, nil
 }
 
@@ -113,8 +122,11 @@ func (t *tray) rest(from uint64, b []byte) int {
 	return copy(b, t.data[from-base:end-base])
 }
 
+// use has the memory stay until it is closed once more.
+func (t *tray) use() { t.users.Add(1) }
+
 func (t *tray) close() {
-	if t != nil {
+	if t != nil && t.users.Add(-1) < 0 {
 		_ = unix.Munmap(t.at)
 	}
 }

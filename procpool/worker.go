@@ -88,7 +88,13 @@ type worker struct {
 	output *output
 
 	came uint64 // how many bytes were read; the reader's alone
-	tray *tray  // where the worker leaves what it has not written; the reader's alone; may be nil
+
+	tray     *tray  // where the worker leaves what it does not write; may be nil
+	taken    uint64 // how many bytes were taken from the tray
+	handled  uint64 // how many came, either way, and were seen to
+	sentSize uint64 // how many went to the worker, either way
+	loan     []byte // room for what is taken
+	lastRead bool   // the connection has ended; what is in the tray is the reader's
 
 	out, next outbox // next is filled while out is written by another goroutine
 	writing   bool

@@ -119,6 +119,7 @@ func (w *worker) timeLimitPassed(j *jobCore) bool {
 
 // shift takes the job that has ended out of the line.
 func (w *worker) shift() {
+	w.tray.dismiss()
 	p := w.p
 	now := p.clock()
 	took := now - w.begun
@@ -156,6 +157,7 @@ func (w *worker) returned(f frame.Frame) error {
 			continue
 		}
 		w.line = append(w.line[:i:i], w.line[i+1:]...)
+		w.tray.dismiss()
 		if i == 0 { // the one before it has ended meanwhile, and it may have been asked to stop
 			w.jobEnded()
 			w.toState(Busy)
@@ -244,7 +246,15 @@ func (w *worker) flush() {
 	if w.writing || w.out.empty() || w.status != nil {
 		return
 	}
-	switch err := w.out.flush(w.child.conn.tryWrite); {
+	if len(w.out.fds) == 0 && w.tray.hand(w.out.buf[w.out.sent:], w.sentSize) {
+		w.sentSize += uint64(len(w.out.buf) - w.out.sent)
+		w.out.reset()
+		w.answered()
+		return
+	}
+	err := w.out.flush(w.child.conn.tryWrite)
+	w.noteSent()
+	switch {
 	case errors.Is(err, errFull):
 		w.writing = true
 		go func() { w.wrote <- w.out.flush(w.child.conn.write) }() // ends when all is written or the connection is closed
@@ -252,5 +262,15 @@ func (w *worker) flush() {
 		w.broken(err)
 	default:
 		w.answered()
+	}
+}
+
+// noteSent counts what was written of out. While another goroutine writes, it is not
+// known.
+func (w *worker) noteSent() {
+	if n := w.out.gone; n > 0 && !w.writing {
+		w.out.gone = 0
+		w.sentSize += n
+		w.tray.sentUpTo(w.sentSize)
 	}
 }

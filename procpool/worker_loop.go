@@ -65,7 +65,7 @@ func (w *worker) await() (over bool) {
 	var happened func()
 	select {
 	case <-w.kick:
-		happened = w.lookUp
+		happened = func() { defer w.lookUp(); w.collect() }
 	case <-w.timer.C:
 		happened = func() { w.armed = 0; w.tick() }
 	case err := <-w.wrote:
@@ -76,12 +76,13 @@ func (w *worker) await() (over bool) {
 		happened = func() { w.processEnded(status) }
 	}
 	w.own <- struct{}{}
+	defer func() { // also if a function that a user's OnDone has called ends the goroutine
+		if !over {
+			w.disown()
+		}
+	}()
 	happened()
-	if w.status != nil && w.readErr != nil {
-		return true
-	}
-	w.disown()
-	return false
+	return w.status != nil && w.readErr != nil
 }
 
 // disown writes what the worker is to be told, and lets others have it.
@@ -91,12 +92,14 @@ func (w *worker) disown() {
 	<-w.own
 }
 
-// attend has the worker look at what p.mu guards: here and now if nobody has it, so
-// that no other goroutine need be woken. It runs no user code and does not wait.
-func (w *worker) attend() {
+// attend has the worker look at what p.mu guards, t above all: here and now if nobody
+// has it, so that no other goroutine need be woken. It runs no user code and does not
+// wait.
+func (w *worker) attend(t task) {
 	select {
 	case w.own <- struct{}{}:
 		w.lookUp()
+		w.sendAndLook(t)
 		w.disown()
 	default:
 		w.wake()
@@ -110,6 +113,7 @@ func (w *worker) writeEnded(err error) {
 		return
 	}
 	w.answered()
+	w.noteSent()
 	w.out, w.next = w.next, w.out
 }
 
@@ -166,9 +170,12 @@ func (w *worker) receiveBatch(r *frame.Reader) (b batch) {
 func (w *worker) readSome(b []byte) (int, error) {
 	n, err := w.child.conn.read(b)
 	if n == 0 && err != nil {
-		if n = w.tray.rest(w.came, b); n > 0 {
+		w.own <- struct{}{} // somebody may be about to take it
+		w.lastRead = true
+		if n = w.tray.rest(w.came+w.taken, b); n > 0 {
 			err = nil
 		}
+		<-w.own
 	}
 	w.came += uint64(n)
 	return n, err
@@ -184,6 +191,7 @@ func (w *worker) handleBatch() {
 	for b.next < len(b.frames) {
 		f := b.frames[b.next]
 		b.next++ // first: what follows may end the goroutine
+		w.handled += uint64(f.Size())
 		if w.killed == killViolation {
 			continue
 		}
@@ -195,5 +203,6 @@ func (w *worker) handleBatch() {
 		w.readEnded(b.err)
 		return
 	}
+	w.collect()
 	w.refill()
 }

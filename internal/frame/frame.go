@@ -66,6 +66,9 @@ type Frame struct {
 	Body  []byte
 }
 
+// Size is how many bytes f has on the stream.
+func (f Frame) Size() int { return HeaderSize + len(f.Name) + len(f.Body) }
+
 // MaxName is how long a name may be.
 const MaxName = 1<<16 - 1
 
@@ -103,6 +106,24 @@ func parseHeader(b []byte, limit int) (f Frame, size, name int, err error) {
 	}
 	return f, int(length), name, err
 }
+
+// Parse takes the one frame that is in b, and which refers to it.
+func Parse(b []byte) (Frame, error) {
+	if len(b) < HeaderSize {
+		return Frame{}, io.ErrUnexpectedEOF
+	}
+	f, size, name, err := parseHeader(b, len(b)-HeaderSize)
+	if err == nil && size != len(b)-HeaderSize {
+		err = &Error{fmt.Sprintf("%v of %d bytes in %d", f.Type, size, len(b)-HeaderSize)}
+	}
+	if err != nil {
+		return Frame{}, err
+	}
+	f.payload(b[HeaderSize:], name)
+	return f, nil
+}
+
+func (f *Frame) payload(b []byte, name int) { f.Name, f.Body = b[:name:name], b[name:] }
 
 // Reader takes frames from a stream. It reads ahead, as much as there is. It is
 // for one goroutine at a time.
@@ -158,7 +179,7 @@ func (r *Reader) Next() (Frame, error) {
 		return Frame{}, err
 	}
 	payload := r.buf[r.r+HeaderSize : r.r+HeaderSize+size : r.r+HeaderSize+size]
-	f.Name, f.Body = payload[:name:name], payload[name:]
+	f.payload(payload, name)
 	r.r += HeaderSize + size
 	return f, nil
 }

@@ -131,3 +131,19 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+func TestParse_TakesOneFrameAndNoMore(t *testing.T) {
+	b := append(frame.Append(nil, frame.Result, frame.Raw, 7, "f", 3), "abc"...)
+	f, err := frame.Parse(b)
+	if err != nil || f.Type != frame.Result || f.Flags != frame.Raw || f.ID != 7 || string(f.Name) != "f" || string(f.Body) != "abc" || f.Size() != len(b) {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	for n := range len(b) {
+		if _, err := frame.Parse(b[:n]); err == nil {
+			t.Errorf("%d of its %d bytes were taken for a frame", n, len(b))
+		}
+	}
+	if _, err := frame.Parse(append(b, 0)); err == nil {
+		t.Error("a frame with a byte behind it was taken for one")
+	}
+}

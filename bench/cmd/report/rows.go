@@ -92,6 +92,7 @@ var rows = []row{
 	{"small job in a process and back", "ProcRoundTrip/vs=raw-echo", []limit{ratio(1.5)}},
 	{"small jobs pipelined, 1 process", "ProcPipelined/vs=raw-echo", []limit{nanos(5000)}},
 	{"16 MiB to a process", "ProcBytes/vs=memcpy", []limit{ratio(2.5)}},
+	{"", "ProcBytes/vs=two-cold-copies", nil},
 	{"worker process from nothing to its first value", "ProcStart/vs=bare-child", []limit{ratio(1.3)}},
 	{"HTTP, a finished value", "HTTP/value=finished/vs=net-http", []limit{ratio(1 / 0.95)}},
 	{"HTTP, a value from a reactor", "HTTP/value=reactor/vs=net-http", []limit{ratio(1 / 0.95)}},
