@@ -412,10 +412,8 @@ func TestReactor_R03_WhatIsQueuedDoesNotBegin(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-begun
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	var queued []*eventual.Result[int]
-	for _, ctx := range []context.Context{context.Background(), ctx} {
+	for _, ctx := range []context.Context{context.Background(), t.Context()} {
 		queued = append(queued, reactor.RunInReactor(ctx, r, func(context.Context) (int, error) {
 			t.Error("it has begun")
 			return 0, nil
