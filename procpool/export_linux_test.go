@@ -16,7 +16,7 @@ func LendInstead(ctx context.Context, b []byte) error {
 	j.s.writing <- struct{}{}
 	defer func() { <-j.s.writing }()
 	j.s.endLoan() // of the job before
-	for range 1000 {
+	for range 100 {
 		if j.s.tray.lend(b) {
 			<-ctx.Done()
 			return ctx.Err()

@@ -283,9 +283,13 @@ func TestProcpool_P04_LendsNonsense(t *testing.T) {
 		"shared":     append(frame.Append(nil, frame.Result, frame.Shared, 101, "", 8), 0, 0, 0, 0, 0, 0, 0, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, lent := watchedPool(t, procpool.Config{Max: 1, Grace: soon})
+			p := quickPool(t, procpool.Config{Grace: soon})
 			eventually(t, "it lends that, and is found out", func() bool {
-				isWatched(t, p, lent)
+				for range 30 { // until its jobs count as quick
+					if _, err := procpool.DeferToProcess(bg, p, square, 3).Wait(soon); err != nil {
+						t.Fatal(err)
+					}
+				}
 				_, err := procpool.DeferToProcess(bg, p, lendThis, b).Wait(soon)
 				if failed, ok := errors.AsType[*procpool.RemoteError](err); ok && failed.Message == "nobody watches" {
 					return false
@@ -296,7 +300,9 @@ func TestProcpool_P04_LendsNonsense(t *testing.T) {
 				}
 				return true
 			})
-			isWatched(t, p, lent)
+			if got, err := procpool.DeferToProcess(bg, p, square, 5).Wait(soon); err != nil || got != 25 {
+				t.Error(got, err)
+			}
 		})
 	}
 }
