@@ -3,7 +3,8 @@ package eventual
 import "time"
 
 // assistant is Work that has something better to do for one who waits for its result
-// than to let it park: to go and get it, for example.
+// than to let it park: to go and get it, for example. It is found by [Promise.Init];
+// InitIn does not look.
 type assistant interface {
 	// AssistWait is called by a goroutine that is about to wait, no longer than timeout,
 	// if no function was given to OnDone. It may block, for no longer than that and a
@@ -15,6 +16,9 @@ type assistant interface {
 // assist has the work help who waits for it, if it can. It returns what is left of the
 // time.
 func (c *core) assist(timeout time.Duration) (left time.Duration) {
+	if !c.assists {
+		return timeout
+	}
 	c.mu.Lock()
 	a, ok := c.owner.(assistant)
 	for l := c.links; ok && l != nil; l = l.next {

@@ -40,6 +40,7 @@ type core struct {
 	ctx     *workContext // the work's, if it has one; not kept once done if that is an allocation of its own
 	failure *failure     // why it failed; written once, before state becomes done
 	state   atomic.Uint32
+	assists bool // owner was an assistant from the beginning; immutable
 }
 
 // link is one party to tell when the result is done: a parked waiter, a function

@@ -28,6 +28,7 @@ type Promise[T any] struct {
 // called once, before anybody else sees p.
 func (p *Promise[T]) Init(ctx context.Context, w Work) {
 	p.result.owner = w
+	_, p.result.assists = w.(assistant)
 	p.result.ctx = derive(ctx, w.Lifetime())
 }
 

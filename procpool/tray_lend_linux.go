@@ -28,9 +28,21 @@ const (
 // watch has the next result lent, if it comes before unwatch.
 func (t *tray) watch() bool { return t != nil && t.lent.CompareAndSwap(unwatched, watched) }
 
-// unwatch reports whether nothing was lent.
-func (t *tray) unwatch() bool {
-	return t.lent.CompareAndSwap(watched, unwatched) || t.dismiss()
+// unwatch reports whether something is lent. If not nobody watches any more, and who
+// sleeps is woken: the result has come otherwise. So none sleeps long for what is over
+// who has begun to watch too late to hear of it.
+func (t *tray) unwatch() (lent bool) {
+	if t == nil {
+		return false
+	}
+	switch is := t.lent.Load(); {
+	case is == unwatched || is == watched && t.lent.CompareAndSwap(watched, unwatched):
+		return false
+	case t.lent.CompareAndSwap(asleep, unwatched): // perhaps only since
+		t.lent.wake()
+		return false
+	}
+	return t.lent.Load() == there
 }
 
 // sleep waits until something is lent, or there is nothing to wait for, but no longer
@@ -39,16 +51,6 @@ func (t *tray) sleep(d time.Duration) {
 	if t.lent.CompareAndSwap(watched, asleep) {
 		t.lent.sleep(asleep, d)
 	}
-}
-
-// dismiss ends the sleep of who looks out for a result that has come otherwise, or of who
-// came after one that is late to withdraw. It reports whether there was somebody.
-func (t *tray) dismiss() bool {
-	if t == nil || !t.lent.CompareAndSwap(asleep, unwatched) {
-		return false
-	}
-	t.lent.wake()
-	return true
 }
 
 // lend puts b into the tray, if somebody looks out for it. If it reports false b is

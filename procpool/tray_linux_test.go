@@ -80,7 +80,7 @@ func TestTray_LendsOnlyToWhoWatches(t *testing.T) {
 	if !ours.watch() || ours.watch() {
 		t.Fatal("there is one watcher at a time")
 	}
-	if !theirs.lend([]byte("two")) || ours.unwatch() {
+	if !theirs.lend([]byte("two")) || !ours.unwatch() {
 		t.Fatal("not lent to who watches")
 	}
 	if got := ours.take(99, nil); len(got) != 0 {
@@ -106,7 +106,7 @@ func TestTray_WhatIsNotTakenIsTakenBack(t *testing.T) {
 	if n := ours.rest(0, b); string(b[:n]) != "x" {
 		t.Errorf("a worker that dies now leaves %q", b[:n])
 	}
-	if !ours.watch() || !ours.unwatch() || theirs.lend([]byte("y")) {
+	if !ours.watch() || ours.unwatch() || theirs.lend([]byte("y")) {
 		t.Error("lent to one who has gone")
 	}
 }
@@ -124,7 +124,7 @@ func TestTray_OneOfBothHasIt(t *testing.T) {
 		if i%2 == 0 {
 			ours.sleep(time.Duration(i%20) * time.Microsecond)
 		}
-		withdrawn := ours.unwatch()
+		withdrawn := !ours.unwatch()
 		if got := <-lent; got == withdrawn {
 			t.Fatalf("lent: %v, withdrawn: %v", got, withdrawn)
 		}
@@ -144,10 +144,10 @@ func TestTray_SleepersAreWoken(t *testing.T) {
 			for ours.lent.Load() != asleep {
 				runtime.Gosched()
 			}
-			ours.dismiss()
+			ours.unwatch()
 		}()
 		ours.sleep(long)
-		if ours.unwatch() {
+		if ours.unwatch() || ours.lent.Load() != unwatched {
 			t.Fatal("it was not dismissed")
 		}
 		go func() { // ends once it has seen the sleeper
@@ -184,4 +184,63 @@ func TestTray_SleepersAreWoken(t *testing.T) {
 	if ours.handed.Store(looking); ours.hand(make([]byte, trayRoom+1), 0) {
 		t.Error("handed more than there is room for")
 	}
+}
+
+// TestTray_OverBeforeItSleeps: who watches, and has not gone to sleep when the result has
+// come otherwise, does not.
+func TestTray_OverBeforeItSleeps(t *testing.T) {
+	ours, _ := twoEnds(t)
+	ours.watch()
+	if ours.unwatch() { // as when a job has ended
+		t.Fatal("nothing was lent")
+	}
+	begun := time.Now()
+	ours.sleep(time.Minute)
+	if took := time.Since(begun); took > 30*time.Second {
+		t.Errorf("slept for %v", took)
+	}
+}
+
+// TestTray_P04_Nonsense: whatever a worker writes into the tray, what the pool takes out of
+// it is within it, and it does not end anywhere else.
+func TestTray_P04_Nonsense(t *testing.T) {
+	ours, theirs := twoEnds(t)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // ends when stop is closed
+		defer close(stopped)
+		numbers := []uint64{0, 1, trayRoom, trayRoom + 1, 1 << 31, 1<<64 - 1, 1<<64 - trayRoom}
+		for i := uint32(0); ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			n := numbers[i%uint32(len(numbers))]
+			theirs.lent.Store(i % 7)
+			theirs.handed.Store(i % 5)
+			theirs.base.Store(n)
+			theirs.end.Store(n + numbers[i/3%uint32(len(numbers))])
+			theirs.size.Store(n)
+			theirs.read.Store(0)
+			theirs.sent.Store(n)
+		}
+	}()
+	room := make([]byte, trayRoom+1)
+	for i := range 20_000 {
+		ours.watch()
+		if i%64 == 0 {
+			ours.sleep(10 * time.Microsecond)
+		}
+		ours.unwatch()
+		if got := ours.take(0, nil); len(got) > trayRoom {
+			t.Fatalf("took %d bytes", len(got))
+		}
+		if n := ours.rest(0, room); n > trayRoom {
+			t.Fatalf("%d bytes are left", n)
+		}
+		ours.hand(room[:i%len(room)], 0)
+		ours.sentUpTo(uint64(i))
+	}
+	close(stop)
+	<-stopped
 }

@@ -24,9 +24,8 @@ func (*tray) use()                     {}
 func (*tray) close()                   {}
 
 func (*tray) watch() bool                            { return false }
-func (*tray) unwatch() bool                          { return true }
+func (*tray) unwatch() bool                          { return false }
 func (*tray) sleep(time.Duration)                    {}
-func (*tray) dismiss() bool                          { return false }
 func (*tray) lend([]byte) bool                       { return false }
 func (*tray) endLoan() bool                          { return false }
 func (*tray) take(_ uint64, b []byte) []byte         { return b }

@@ -1,6 +1,7 @@
 package procpool
 
 import (
+	"fmt"
 	"reflect"
 	"runtime"
 	"sync/atomic"
@@ -18,9 +19,10 @@ import (
 // It takes no more than the outcome of this job. Whatever else comes is for those who
 // see to the worker anyway.
 func (j *job[Out]) AssistWait(timeout time.Duration) {
-	j.p.mu.Lock()
-	w := j.worker
-	j.p.mu.Unlock()
+	if j.p.cfg.InProcess { // no tray; and what its workers have may belong to a synctest bubble
+		return
+	}
+	w := j.watchable()
 	if w == nil || !j.quiet() || !mayWatch() {
 		return
 	}
@@ -28,10 +30,21 @@ func (j *job[Out]) AssistWait(timeout time.Duration) {
 	if tray := w.watch(j); tray != nil {
 		defer tray.close()
 		tray.sleep(min(timeout, lookFor))
-		if !tray.unwatch() {
+		if tray.unwatch() {
 			w.takeLent(j)
 		}
 	}
+}
+
+// watchable returns the worker that has j; nil if there is none, or more to do.
+func (j *jobCore) watchable() *worker {
+	p := j.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.queue.len() > 0 {
+		return nil
+	}
+	return j.worker
 }
 
 // watching is how many goroutines there are that watch for a result, each with a
@@ -106,7 +119,7 @@ func (w *worker) sendAndLook(t task) {
 		return
 	}
 	w.flush()
-	if !w.tray.unwatch() {
+	if w.tray.unwatch() {
 		w.collect()
 		w.refill()
 	}
@@ -124,11 +137,23 @@ func (w *worker) collect() {
 	}
 	w.taken += uint64(len(w.loan))
 	w.handled += uint64(len(w.loan))
-	f, err := frame.Parse(w.loan)
-	if err == nil {
-		err = w.outcome(f)
+	if w.p.lentTaken != nil {
+		w.p.lentTaken()
 	}
-	if err != nil {
+	if err := w.lentOutcome(); err != nil {
 		w.violation(err)
 	}
+}
+
+// lentOutcome ends the job whose result is in loan. It is no descriptor's: these are
+// for who reads.
+func (w *worker) lentOutcome() error {
+	f, err := frame.Parse(w.loan)
+	switch {
+	case err != nil:
+		return err
+	case f.Type != frame.Result || f.Flags&frame.Encoding == frame.Shared:
+		return fmt.Errorf("%v with flags %#x, which is not lent", f.Type, f.Flags)
+	}
+	return w.outcome(f)
 }

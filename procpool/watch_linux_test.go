@@ -1,6 +1,7 @@
 package procpool_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +12,11 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/trestle-go/trestle/eventual"
+	"github.com/trestle-go/trestle/internal/frame"
 	"github.com/trestle-go/trestle/procpool"
 )
 
@@ -220,4 +223,167 @@ func TestProcpool_P09_StopWhileWatched(t *testing.T) {
 	if wg.Wait(); !errors.Is(err, eventual.ErrStopped) {
 		t.Fatal(err)
 	}
+}
+
+// watchedPool is a quickPool that counts the results which were taken from the tray.
+func watchedPool(t *testing.T, cfg procpool.Config) (*procpool.Pool, *atomic.Int64) {
+	t.Helper()
+	cfg.Stopped = true
+	p, lent := newPool(t, cfg), new(atomic.Int64)
+	procpool.CountLent(p, lent)
+	p.Start()
+	for range 100 {
+		if _, err := procpool.DeferToProcess(bg, p, square, 3).Wait(soon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p, lent
+}
+
+// isWatched runs jobs until a result was taken from the tray.
+func isWatched(t *testing.T, p *procpool.Pool, lent *atomic.Int64) {
+	t.Helper()
+	before := lent.Load()
+	eventually(t, "a result is taken from the tray", func() bool {
+		if got, err := procpool.DeferToProcess(bg, p, square, 5).Wait(soon); err != nil || got != 25 {
+			t.Fatal(got, err)
+		}
+		return lent.Load() > before
+	})
+}
+
+// TestProcpool_P01_ResultsAreTakenFromTheTray: that is how they come, not merely how they
+// might.
+func TestProcpool_P01_ResultsAreTakenFromTheTray(t *testing.T) {
+	if runtime.GOMAXPROCS(0) < 2 {
+		t.Skip("nobody watches with one processor")
+	}
+	p, lent := watchedPool(t, procpool.Config{Max: 1})
+	isWatched(t, p, lent)
+}
+
+// lendThis sees to it that in place of its result b is lent. It is a worker that means harm:
+// it writes into the tray what it likes.
+var lendThis = procpool.Register("lendThis", func(ctx context.Context, b []byte) (int, error) {
+	return 0, procpool.LendInstead(ctx, b)
+})
+
+// TestProcpool_P04_LendsNonsense: what is lent and is no result of the job that runs ends
+// the worker, and nothing else.
+func TestProcpool_P04_LendsNonsense(t *testing.T) {
+	if runtime.GOMAXPROCS(0) < 2 {
+		t.Skip("nobody watches with one processor")
+	}
+	lastID := uint64(1 << 40)
+	for name, b := range map[string][]byte{
+		"short":      []byte("x"),
+		"garbage":    []byte("these are sixteen bytes, and more"),
+		"no such":    frame.Append(nil, frame.Result, frame.Raw, lastID, "", 0),
+		"of another": frame.Append(nil, frame.Progress, frame.Raw, 101, "", 0),
+		"shared":     append(frame.Append(nil, frame.Result, frame.Shared, 101, "", 8), 0, 0, 0, 0, 0, 0, 0, 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := quickPool(t, procpool.Config{Grace: soon})
+			eventually(t, "it lends that, and is found out", func() bool {
+				for range 30 { // until its jobs count as quick
+					if _, err := procpool.DeferToProcess(bg, p, square, 3).Wait(soon); err != nil {
+						t.Fatal(err)
+					}
+				}
+				_, err := procpool.DeferToProcess(bg, p, lendThis, b).Wait(soon)
+				if failed, ok := errors.AsType[*procpool.RemoteError](err); ok && failed.Message == "nobody watches" {
+					return false
+				}
+				died, ok := errors.AsType[*procpool.WorkerExitError](err)
+				if !ok || died.Reason != procpool.ProtocolViolation {
+					t.Fatal(err)
+				}
+				return true
+			})
+			if got, err := procpool.DeferToProcess(bg, p, square, 5).Wait(soon); err != nil || got != 25 {
+				t.Error(got, err)
+			}
+		})
+	}
+}
+
+// TestProcpool_P05_TimeUpWhileWatched: a wait, a caller's deadline, a cancel and the pool's
+// JobTimeout end while somebody watches as they do otherwise.
+func TestProcpool_P05_TimeUpWhileWatched(t *testing.T) {
+	p, _ := watchedPool(t, procpool.Config{Max: 1, Grace: time.Millisecond, JobTimeout: 20 * time.Millisecond})
+	r := procpool.DeferToProcess(bg, p, nap, soon)
+	if _, err := r.Wait(time.Millisecond); !errors.Is(err, eventual.ErrTimeout) {
+		t.Error("wait:", err)
+	}
+	var late *procpool.TimeoutError
+	if _, err := r.Wait(soon); !errors.As(err, &late) {
+		t.Error("JobTimeout:", err)
+	}
+	for i := range 100 {
+		if _, err := procpool.DeferToProcess(bg, p, square, i).Wait(soon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(bg, 500*time.Microsecond)
+	defer cancel()
+	if _, err := procpool.DeferToProcess(ctx, p, nap, soon).Wait(soon); !errors.As(err, &late) {
+		t.Error("deadline:", err)
+	}
+	for i := range 100 {
+		if _, err := procpool.DeferToProcess(bg, p, square, i).Wait(soon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r = procpool.DeferToProcess(bg, p, nap, soon)
+	time.AfterFunc(300*time.Microsecond, r.Cancel)
+	if _, err := r.Wait(soon); !errors.Is(err, eventual.ErrCanceled) {
+		t.Error("cancel:", err)
+	}
+}
+
+// TestProcpool_P06_NoTrayStays: of workers that end while their results are watched no
+// mapping and no descriptor stays.
+func TestProcpool_P06_NoTrayStays(t *testing.T) {
+	p, _ := watchedPool(t, procpool.Config{Max: 1, RecycleAfter: 40})
+	before := descriptors(t)
+	for i := range 400 {
+		if got, err := procpool.DeferToProcess(bg, p, square, i).Wait(soon); err != nil || got != i*i {
+			t.Fatal(got, err)
+		}
+	}
+	if err := p.Stop(bg); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all descriptors are closed", func() bool { return descriptors(t) <= before })
+	eventually(t, "all trays are unmapped", func() bool {
+		maps, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !bytes.Contains(maps, []byte("procpool tray"))
+	})
+}
+
+// TestProcpool_InProcessAcrossBubbles: who waits outside a synctest bubble for a result of a
+// pool that was made in it does not touch what belongs to the bubble.
+func TestProcpool_InProcessAcrossBubbles(t *testing.T) {
+	results := make(chan *eventual.Result[int], 1)
+	var waits sync.WaitGroup
+	waits.Go(func() {
+		if got, err := (<-results).Wait(soon); err != nil || got != 7 {
+			t.Error(got, err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		p, err := procpool.New(procpool.Config{Max: 1, InProcess: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		results <- procpool.DeferToProcess(t.Context(), p, nap, time.Hour)
+		time.Sleep(2 * time.Hour)
+		if err := p.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	waits.Wait()
 }

@@ -1,6 +1,7 @@
 package procpool
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -26,6 +27,8 @@ func (w word) sleep(is uint32, d time.Duration) {
 	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(w.Uint32)), futexWait, uintptr(is), uintptr(unsafe.Pointer(&ts)), 0, 0)
 }
 
+// wake wakes all who sleep: one may have come too late, for what is over, and would be
+// woken in place of another.
 func (w word) wake() {
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(w.Uint32)), futexWake, 1, 0, 0, 0)
+	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(w.Uint32)), futexWake, math.MaxInt32, 0, 0, 0)
 }

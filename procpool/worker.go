@@ -95,6 +95,7 @@ type worker struct {
 	sentSize uint64 // how many went to the worker, either way
 	loan     []byte // room for what is taken
 	lastRead bool   // the connection has ended; what is in the tray is the reader's
+	mayRest  int    // how many bytes more that may be
 
 	out, next outbox // next is filled while out is written by another goroutine
 	writing   bool

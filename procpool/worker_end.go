@@ -18,7 +18,7 @@ func (w *worker) end() {
 	}
 	w.out.reset()
 	w.next.reset()
-	w.tray.dismiss()
+	w.tray.unwatch()
 	w.tray.close()
 	w.timer.Stop()
 	stderr := w.output.finish(lastWords)

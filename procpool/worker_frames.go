@@ -119,7 +119,7 @@ func (w *worker) timeLimitPassed(j *jobCore) bool {
 
 // shift takes the job that has ended out of the line.
 func (w *worker) shift() {
-	w.tray.dismiss()
+	w.tray.unwatch()
 	p := w.p
 	now := p.clock()
 	took := now - w.begun
@@ -157,7 +157,7 @@ func (w *worker) returned(f frame.Frame) error {
 			continue
 		}
 		w.line = append(w.line[:i:i], w.line[i+1:]...)
-		w.tray.dismiss()
+		w.tray.unwatch()
 		if i == 0 { // the one before it has ended meanwhile, and it may have been asked to stop
 			w.jobEnded()
 			w.toState(Busy)

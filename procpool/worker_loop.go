@@ -98,9 +98,9 @@ func (w *worker) disown() {
 func (w *worker) attend(t task) {
 	select {
 	case w.own <- struct{}{}:
+		defer w.disown() // also if a job in the queue ends only now, and who is told ends the goroutine
 		w.lookUp()
 		w.sendAndLook(t)
-		w.disown()
 	default:
 		w.wake()
 	}
@@ -171,9 +171,12 @@ func (w *worker) readSome(b []byte) (int, error) {
 	n, err := w.child.conn.read(b)
 	if n == 0 && err != nil {
 		w.own <- struct{}{} // somebody may be about to take it
-		w.lastRead = true
-		if n = w.tray.rest(w.came+w.taken, b); n > 0 {
+		if !w.lastRead {
+			w.lastRead, w.mayRest = true, trayRoom
+		}
+		if n = w.tray.rest(w.came+w.taken, b[:min(len(b), w.mayRest)]); n > 0 {
 			err = nil
+			w.mayRest -= n // whoever else has the memory may go on writing
 		}
 		<-w.own
 	}
