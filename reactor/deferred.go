@@ -67,7 +67,7 @@ func (j *deferredJob[T]) watch(ctx context.Context, d *eventual.Deferred[T]) {
 		return
 	}
 	if ctx.Done() != nil {
-		j.unwatch = context.AfterFunc(ctx, func() { j.r.post(cancelDeferred[T]{d}) })
+		j.unwatch = context.AfterFunc(ctx, func() { j.r.post(cancelDeferred[T]{j.r, d}) })
 	}
 	d.AddBoth(func(v T, err error) (T, error) {
 		j.r.live.remove(live)
@@ -107,9 +107,18 @@ func (l liveDeferred[T]) abort(cause error) {
 }
 
 // cancelDeferred is a cancel on its way to the loop, where cancellers run.
-type cancelDeferred[T any] struct{ d *eventual.Deferred[T] }
+type cancelDeferred[T any] struct {
+	r *Reactor
+	d *eventual.Deferred[T]
+}
 
-func (c cancelDeferred[T]) run()      { c.d.Cancel() }
+// run leaves it to the teardown when r stops: that cancels all, and says why.
+func (c cancelDeferred[T]) run() {
+	if c.r.life.Context().Err() == nil {
+		c.d.Cancel()
+	}
+}
+
 func (cancelDeferred[T]) abort(error) {}
 
 // Deferred returns a Deferred that fires with the outcome of res, on the
