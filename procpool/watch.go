@@ -97,16 +97,15 @@ func (w *worker) takeLent(t task) {
 		w.wake()
 		return
 	}
+	defer w.disown() // also if a function that was given to OnDone, of this job or of one in the queue, ends the goroutine
 	if len(w.line) == 0 || w.line[0].core() != t.core() {
 		w.wake()
-		w.disown()
 		return
 	}
 	id := park.Enter(ownerHook{w.p})
-	defer func() { // also if a function that was given to OnDone just now ends the goroutine
+	defer func() {
 		park.Leave(id)
 		w.refill()
-		w.disown()
 	}()
 	w.collect()
 }

@@ -78,8 +78,7 @@ func start(t *testing.T, args ...string) *program {
 	return p
 }
 
-// stop sends sig and wants the program to end well. Five seconds are what it says
-// that this takes, which on a slow machine are for what it waits for only.
+// stop sends sig and wants the program to end well within five seconds.
 func (p *program) stop(t *testing.T, sig os.Signal) {
 	t.Helper()
 	begun := time.Now()
@@ -90,7 +89,7 @@ func (p *program) stop(t *testing.T, sig os.Signal) {
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if took := time.Since(begun); took > 15*time.Second {
+	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("took %v to stop\n%s", took, out)
 	}
 }
