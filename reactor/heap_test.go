@@ -55,8 +55,8 @@ func TestReactor_R07_OrderAfterASweep(t *testing.T) {
 		for seq := range uint64(n) {
 			h.push(timerEntry{time.Duration(random.IntN(n)), seq, c})
 		}
-		part := random.IntN(n + 1)
-		wanted := func(e timerEntry) bool { return e.seq*7919%uint64(n) < uint64(part) } // n of them would be all
+		part := uint64(random.IntN(n + 1))
+		wanted := func(e timerEntry) bool { return e.seq*7919%uint64(n) < part }
 		want := slices.Clone(h)
 		want = slices.DeleteFunc(want, func(e timerEntry) bool { return !wanted(e) })
 		slices.SortFunc(want, inOrder)
