@@ -142,6 +142,46 @@ func TestProcpool_OnDoneWhileSomebodyWaits(t *testing.T) {
 	eventually(t, "all functions are called", func() bool { return called.Load() == jobs })
 }
 
+// TestProcpool_OnDoneOfTheNextWhileSomebodyWatches: who takes a result has the worker take
+// the next job, which may have ended in the queue; and if what is told of that ends the
+// goroutine, the worker goes on.
+func TestProcpool_OnDoneOfTheNextWhileSomebodyWatches(t *testing.T) {
+	if runtime.GOMAXPROCS(0) < 2 {
+		t.Skip("nobody watches with one processor")
+	}
+	p := quickPool(t, procpool.Config{})
+	eventually(t, "one who watches is ended", func() bool {
+		first := procpool.DeferToProcess(bg, p, nap, 300*time.Microsecond)
+		var watched, came bool
+		var wg sync.WaitGroup
+		wg.Go(func() { // may be ended by the function below
+			watched = true
+			_, _ = first.Wait(soon)
+			came = true
+		})
+		time.Sleep(100 * time.Microsecond) // mostly it watches then; else once more
+		ctx := &quietCtx{Context: bg}
+		next := procpool.DeferToProcess(ctx, p, square, 4)
+		told := make(chan struct{})
+		go func() { // ends at once, if next has ended already by what it registers
+			defer close(told)
+			next.OnDone(runtime.Goexit)
+		}()
+		<-told
+		ctx.over.Store(true)
+		wg.Wait()
+		if _, err := next.Wait(soon); err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		for range 20 { // until its jobs count as quick, if it is there for any
+			if got, err := procpool.DeferToProcess(bg, p, square, 5).Wait(soon); err != nil || got != 25 {
+				t.Fatal(got, err)
+			}
+		}
+		return watched && !came
+	})
+}
+
 // TestProcpool_P04_KilledWhileWatched: workers that are killed at random moments while
 // somebody watches for an answer lose no job: each ends once, with its value or their death.
 func TestProcpool_P04_KilledWhileWatched(t *testing.T) {

@@ -142,6 +142,28 @@ func TestReactor_E14_WhatWasDueIsNotKept(t *testing.T) {
 	collects(t, collected, func() { on(t, r, func() {}) }) // the loop lets go of what ran last
 }
 
+// TestReactor_E14_ADelayedCallThatIsOverKeepsNothing of what its function refers to.
+func TestReactor_E14_ADelayedCallThatIsOverKeepsNothing(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	for name, end := range map[string]func(*reactor.DelayedCall, <-chan struct{}){
+		"cancelled": func(c *reactor.DelayedCall, _ <-chan struct{}) { c.Cancel() },
+		"run":       func(c *reactor.DelayedCall, ran <-chan struct{}) { c.Reset(0); <-ran },
+	} {
+		t.Run(name, func(t *testing.T) {
+			collected := make(chan struct{})
+			c := func() *reactor.DelayedCall {
+				big, ran := new([1 << 16]byte), make(chan struct{})
+				runtime.AddCleanup(big, func(c chan struct{}) { close(c) }, collected)
+				c := r.CallLater(time.Hour, func() { big[0]++; close(ran) })
+				end(c, ran)
+				return c
+			}()
+			collects(t, collected, func() { on(t, r, func() {}) })
+			runtime.KeepAlive(c)
+		})
+	}
+}
+
 // TestReactor_E14_NobodyKeepsAStoppedReactor, such as the alarm of a timer that was far
 // away.
 func TestReactor_E14_NobodyKeepsAStoppedReactor(t *testing.T) {
