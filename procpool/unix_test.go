@@ -621,6 +621,13 @@ func TestProcpool_P12_Forgotten(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "has not called procpool.ServeIfWorker") {
 		t.Errorf("%v: %s", err, out)
 	}
+	// One that does something else, and ends.
+	cmd = exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "PROCPOOL_TEST_FORGOTTEN=and ends")
+	out, err = cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "exited with code 0 (before it said anything: is procpool.ServeIfWorker called first in main") {
+		t.Errorf("%v: %s", err, out)
+	}
 	// And one that does something else for ever.
 	p := newPool(t, procpool.Config{Max: 1, Command: []string{lookPath(t, "sleep"), "1000"}, StartTimeout: 50 * time.Millisecond})
 	_, err = procpool.DeferToProcess(bg, p, square, 6).Wait(soon)

@@ -265,30 +265,15 @@ func TestProcpool_P09_StopWhileWatched(t *testing.T) {
 	}
 }
 
-// watchedPool is a quickPool that counts the results which were taken from the tray.
-func watchedPool(t *testing.T, cfg procpool.Config) (*procpool.Pool, *atomic.Int64) {
-	t.Helper()
-	cfg.Stopped = true
-	p, lent := newPool(t, cfg), new(atomic.Int64)
-	procpool.CountLent(p, lent)
-	p.Start()
-	for range 100 {
-		if _, err := procpool.DeferToProcess(bg, p, square, 3).Wait(soon); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return p, lent
-}
-
 // isWatched runs jobs until a result was taken from the tray.
-func isWatched(t *testing.T, p *procpool.Pool, lent *atomic.Int64) {
+func isWatched(t *testing.T, p *procpool.Pool) {
 	t.Helper()
-	before := lent.Load()
+	before := procpool.TakenFromTrays(p)
 	eventually(t, "a result is taken from the tray", func() bool {
 		if got, err := procpool.DeferToProcess(bg, p, square, 5).Wait(soon); err != nil || got != 25 {
 			t.Fatal(got, err)
 		}
-		return lent.Load() > before
+		return procpool.TakenFromTrays(p) > before
 	})
 }
 
@@ -298,8 +283,7 @@ func TestProcpool_P01_ResultsAreTakenFromTheTray(t *testing.T) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		t.Skip("nobody watches with one processor")
 	}
-	p, lent := watchedPool(t, procpool.Config{Max: 1})
-	isWatched(t, p, lent)
+	isWatched(t, quickPool(t, procpool.Config{}))
 }
 
 // lendThis sees to it that in place of its result b is lent. It is a worker that means harm:
@@ -350,7 +334,7 @@ func TestProcpool_P04_LendsNonsense(t *testing.T) {
 // TestProcpool_P05_TimeUpWhileWatched: a wait, a caller's deadline, a cancel and the pool's
 // JobTimeout end while somebody watches as they do otherwise.
 func TestProcpool_P05_TimeUpWhileWatched(t *testing.T) {
-	p, _ := watchedPool(t, procpool.Config{Max: 1, Grace: time.Millisecond, JobTimeout: 20 * time.Millisecond})
+	p := quickPool(t, procpool.Config{Max: 1, Grace: time.Millisecond, JobTimeout: 20 * time.Millisecond})
 	r := procpool.DeferToProcess(bg, p, nap, soon)
 	if _, err := r.Wait(time.Millisecond); !errors.Is(err, eventual.ErrTimeout) {
 		t.Error("wait:", err)
@@ -384,7 +368,7 @@ func TestProcpool_P05_TimeUpWhileWatched(t *testing.T) {
 // TestProcpool_P06_NoTrayStays: of workers that end while their results are watched no
 // mapping and no descriptor stays.
 func TestProcpool_P06_NoTrayStays(t *testing.T) {
-	p, _ := watchedPool(t, procpool.Config{Max: 1, RecycleAfter: 40})
+	p := quickPool(t, procpool.Config{Max: 1, RecycleAfter: 40})
 	before := descriptors(t)
 	for i := range 400 {
 		if got, err := procpool.DeferToProcess(bg, p, square, i).Wait(soon); err != nil || got != i*i {
