@@ -2,6 +2,7 @@ package coiterate
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"reflect"
 
@@ -11,8 +12,8 @@ import (
 // Coiterate runs seq to its end and gives that as a result: Twisted's coiterate.
 // Cancelling the result stops it.
 func Coiterate[V any](ctx context.Context, c *Cooperator, seq iter.Seq[V]) *eventual.Result[struct{}] {
-	if ctx == nil || seq == nil {
-		return eventual.Failed[struct{}](c.errorf("Coiterate: nil ctx or sequence"))
+	if err := c.check("Coiterate", "ctx or sequence", ctx == nil || seq == nil); err != nil {
+		return eventual.Failed[struct{}](err)
 	}
 	after := stepOf[V]()
 	return c.add(ctx, func(t *Task) error {
@@ -26,8 +27,8 @@ func Coiterate[V any](ctx context.Context, c *Cooperator, seq iter.Seq[V]) *even
 // task to sleep until that is done; how it ended is for the sequence to look at.
 // When ctx ends the task does, with its cause.
 func Cooperate[V any](ctx context.Context, c *Cooperator, seq iter.Seq2[V, error]) *Task {
-	if ctx == nil || seq == nil {
-		return c.refused(c.errorf("Cooperate: nil ctx or sequence"))
+	if err := c.check("Cooperate", "ctx or sequence", ctx == nil || seq == nil); err != nil {
+		return c.refused(err)
 	}
 	after := stepOf[V]()
 	return c.add(ctx, func(t *Task) (err error) {
@@ -45,8 +46,8 @@ func Cooperate[V any](ctx context.Context, c *Cooperator, seq iter.Seq2[V, error
 // Run runs fn as a task, for computations that are no sequence. Cancelling the
 // result stops it: the next Yield returns why.
 func Run[T any](ctx context.Context, c *Cooperator, fn func(y *Yielder) (T, error)) *eventual.Result[T] {
-	if ctx == nil || fn == nil {
-		return eventual.Failed[T](c.errorf("Run: nil ctx or function"))
+	if err := c.check("Run", "ctx or function", ctx == nil || fn == nil); err != nil {
+		return eventual.Failed[T](err)
 	}
 	var value T
 	t := c.add(ctx, func(t *Task) (err error) {
@@ -85,8 +86,24 @@ func stepOf[V any]() func(*Task, V) bool {
 	}
 }
 
+// check says what op cannot do without: what, if some of that is missing, or c's own.
+func (c *Cooperator) check(op, what string, missing bool) error {
+	switch {
+	case c == nil:
+		return fmt.Errorf("coiterate: %s: nil Cooperator", op)
+	case missing:
+		return c.errorf("%s: nil %s", op, what)
+	case c.s == nil:
+		return c.errorf("%s: New was given a nil Scheduler", op)
+	}
+	return nil
+}
+
 // refused returns a task that has failed.
 func (c *Cooperator) refused(err error) *Task {
+	if c == nil {
+		c = New(nil, Config{})
+	}
 	t := &Task{c: c.shared, cfg: c.task, finished: true, outcome: err}
 	t.result = eventual.Failed[struct{}](err)
 	return t

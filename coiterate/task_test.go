@@ -247,6 +247,31 @@ func TestCoiterate_WaitIsRefused(t *testing.T) {
 	}
 }
 
+// TestCoiterate_NilsAreErrors that say what is nil, and a task of none has ended.
+func TestCoiterate_NilsAreErrors(t *testing.T) {
+	noScheduler := coiterate.New(nil, coiterate.Config{Name: "idle"})
+	fn := func(*coiterate.Yielder) (int, error) { return 1, nil }
+	for want, err := range map[string]error{
+		"coiterate: Run: nil Cooperator":                           failure(coiterate.Run(t.Context(), nil, fn)),
+		"coiterate: Coiterate: nil Cooperator":                     failure(coiterate.Coiterate(t.Context(), nil, upTo(3))),
+		"coiterate idle: Run: New was given a nil Scheduler":       failure(coiterate.Run(t.Context(), noScheduler, fn)),
+		"coiterate idle: Coiterate: nil ctx or sequence":           failure(coiterate.Coiterate[int](t.Context(), noScheduler, nil)),
+		"coiterate idle: Cooperate: nil ctx or sequence":           failure(coiterate.Cooperate[int](t.Context(), noScheduler, nil).WhenDone()),
+		"coiterate: Cooperate: nil Cooperator":                     failure(coiterate.Cooperate[int](t.Context(), nil, nil).WhenDone()),
+		"coiterate idle: Coiterate: New was given a nil Scheduler": failure(coiterate.Coiterate(t.Context(), noScheduler, upTo(3))),
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	task := coiterate.Cooperate[int](t.Context(), nil, nil)
+	if err := task.Pause(); err == nil {
+		t.Error("a task that never was can be paused")
+	}
+}
+
+func failure[T any](r *eventual.Result[T]) error { _, err := r.Wait(0); return err }
+
 // TestCoiterate_C02_PauseEndsTheTurn: a task that has a long slice before it is
 // paused at the step that it is at, and no later.
 func TestCoiterate_C02_PauseEndsTheTurn(t *testing.T) {

@@ -62,10 +62,15 @@ func ExampleResult_WaitContext() {
 }
 
 func ExampleOnUnhandled() {
-	restore := eventual.OnUnhandled(func(err error) { fmt.Println(err) })
+	full := errors.New("disk full")
+	restore := eventual.OnUnhandled(func(err error) {
+		if errors.Is(err, full) { // it is told of all failures in the process
+			fmt.Println(err)
+		}
+	})
 	defer restore()
 
-	res := eventual.Failed[int](errors.New("disk full"))
+	res := eventual.Failed[int](full)
 	res.Abandon() // reports at once what else is reported when res is garbage
 	// Output: eventual: unhandled failure: disk full
 }

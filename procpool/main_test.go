@@ -45,6 +45,9 @@ const workerMark = "TRESTLE_PROCPOOL_WORKER"
 func forgetful() {
 	p, err := procpool.New(procpool.Config{Max: 1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil { // in the worker
+		if os.Getenv("PROCPOOL_TEST_FORGOTTEN") == "and ends" {
+			os.Exit(0)
+		}
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -40,7 +40,6 @@ type Pool struct {
 	attendOnce sync.Once     // for who sees to that when no Stop waits for it
 
 	stateChanged func(*worker, State) // of tests, called under mu before the change; immutable after Start; may be nil
-	lentTaken    func()               // of tests, called when a result was taken from a tray; immutable after Start; may be nil
 
 	mu       sync.Mutex // guards what follows, and the fields of workers and jobs that say so; nothing blocks under it and no user code runs
 	state    int

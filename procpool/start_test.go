@@ -3,6 +3,8 @@ package procpool_test
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -68,5 +70,54 @@ func TestProcpool_P09_StopBeforeStart(t *testing.T) {
 	cancel()
 	if _, err := r.Wait(soon); !errors.Is(err, context.Canceled) {
 		t.Errorf("its ctx ended before Start: %v", err)
+	}
+}
+
+// quietCtx ends without telling anybody.
+type quietCtx struct {
+	context.Context
+	over atomic.Bool
+}
+
+func (c *quietCtx) Done() <-chan struct{} { return nil }
+
+func (c *quietCtx) Err() error {
+	if c.over.Load() {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestProcpool_OnDoneOfWhatEndedInTheQueue: a function that ends the goroutine which finds
+// that a job has ended in the queue ends neither its worker nor the jobs behind it.
+func TestProcpool_OnDoneOfWhatEndedInTheQueue(t *testing.T) {
+	for _, inProcess := range []bool{false, true} {
+		p := newPool(t, procpool.Config{Max: 1, Stopped: true, InProcess: inProcess})
+		var runs, ended []*eventual.Result[int]
+		for i := range 300 {
+			ctx := &quietCtx{Context: bg}
+			r := procpool.DeferToProcess(ctx, p, square, i)
+			if i%3 == 0 {
+				runs = append(runs, r)
+				continue
+			}
+			r.OnDone(runtime.Goexit)
+			ctx.over.Store(true)
+			ended = append(ended, r)
+		}
+		p.Start()
+		for i, r := range runs {
+			if v, err := r.Wait(soon); v != 9*i*i || err != nil {
+				t.Fatalf("in process %v, job %d: %d, %v", inProcess, i, v, err)
+			}
+		}
+		for i, r := range ended {
+			if _, err := r.Wait(soon); !errors.Is(err, context.Canceled) {
+				t.Fatalf("in process %v, %d that ended: %v", inProcess, i, err)
+			}
+		}
+		if v, err := procpool.DeferToProcess(bg, p, square, 3).Wait(soon); v != 9 || err != nil {
+			t.Errorf("in process %v, the next: %d, %v", inProcess, v, err)
+		}
 	}
 }

@@ -3,6 +3,7 @@
 package procpool_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -87,3 +88,52 @@ func TestProcpool_ResultsDoNotWaitForALongJob(t *testing.T) {
 		}
 	}
 }
+
+// TestProcpool_P04_InOrderAfterADeath: what was sent ahead to a worker that dies comes
+// before what was not.
+func TestProcpool_P04_InOrderAfterADeath(t *testing.T) {
+	p := newPool(t, procpool.Config{Max: 1})
+	path := filepath.Join(t.TempDir(), "order")
+	var all []*eventual.Result[int]
+	for i := range 200 { // until jobs are sent ahead
+		all = append(all, procpool.DeferToProcess(bg, p, square, i))
+	}
+	dead := procpool.DeferToProcess(bg, p, exit, 3)
+	var want []byte
+	var notes []*eventual.Result[struct{}]
+	for i := range 200 {
+		want = append(want, byte(i))
+		notes = append(notes, procpool.DeferToProcess(bg, p, note, noted{path, byte(i)}))
+	}
+	for _, r := range all {
+		if _, err := r.Wait(soon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := dead.Wait(soon); err == nil {
+		t.Error("it has not died")
+	}
+	for i, r := range notes {
+		if _, err := r.Wait(soon); err != nil {
+			t.Fatalf("note %d: %v", i, err)
+		}
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%v, in the order %d", err, got)
+	}
+}
+
+type noted struct {
+	Path string
+	What byte
+}
+
+// note adds a byte to a file.
+var note = procpool.Register("note", func(_ context.Context, n noted) (struct{}, error) {
+	f, err := os.OpenFile(n.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return struct{}{}, err
+	}
+	_, err = f.Write([]byte{n.What})
+	return struct{}{}, errors.Join(err, f.Close())
+})

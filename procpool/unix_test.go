@@ -621,6 +621,13 @@ func TestProcpool_P12_Forgotten(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "has not called procpool.ServeIfWorker") {
 		t.Errorf("%v: %s", err, out)
 	}
+	// One that does something else, and ends.
+	cmd = exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "PROCPOOL_TEST_FORGOTTEN=and ends")
+	out, err = cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "exited with code 0 (before it said anything: is procpool.ServeIfWorker called first in main") {
+		t.Errorf("%v: %s", err, out)
+	}
 	// And one that does something else for ever.
 	p := newPool(t, procpool.Config{Max: 1, Command: []string{lookPath(t, "sleep"), "1000"}, StartTimeout: 50 * time.Millisecond})
 	_, err = procpool.DeferToProcess(bg, p, square, 6).Wait(soon)
@@ -629,8 +636,35 @@ func TestProcpool_P12_Forgotten(t *testing.T) {
 	}
 }
 
-// Workers are killed at random moments; each job ends exactly once, with the right
-// answer or with the death of its worker.
+// mark is one place in a file.
+type mark struct {
+	Path string
+	At   int
+}
+
+// countRun adds one to the byte at a place, which is its job's alone.
+var countRun = procpool.Register("countRun", func(_ context.Context, m mark) (int, error) {
+	if runCounts == nil {
+		f, err := os.OpenFile(m.Path, os.O_RDWR, 0o600)
+		if err != nil {
+			return 0, err
+		}
+		runCounts = f
+	}
+	b := make([]byte, 1)
+	if _, err := runCounts.ReadAt(b, int64(m.At)); err != nil {
+		return 0, err
+	}
+	b[0]++
+	_, err := runCounts.WriteAt(b, int64(m.At))
+	return m.At * m.At, err
+})
+
+var runCounts *os.File // of a worker, which runs one job at a time; it ends with it
+
+// Workers are killed at random moments; each job runs at most once and ends exactly
+// once, with the right answer or with the death of its worker, of which no worker has
+// more than one.
 func TestProcpool_P04_Storm(t *testing.T) {
 	n, pause := 10_000, 8*time.Millisecond
 	switch {
@@ -639,55 +673,77 @@ func TestProcpool_P04_Storm(t *testing.T) {
 	case testing.Short():
 		n = 2000
 	}
+	runs := filepath.Join(t.TempDir(), "runs")
+	if err := os.WriteFile(runs, make([]byte, n), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var log logtest.Log
 	p := newPool(t, procpool.Config{Max: 4, Logger: log.Logger()})
 	var ended atomic.Int64
 	done := make(chan struct{})
 	var storm sync.WaitGroup
-	storm.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-time.After(rand.N(pause)):
-			}
-			if ws := p.Stats().Workers; len(ws) > 0 {
-				if w := ws[rand.IntN(len(ws))]; w.PID > 0 && w.State != procpool.Starting {
-					_ = syscall.Kill(w.PID, syscall.SIGKILL)
-				}
-			}
-		}
-	})
+	storm.Go(func() { killAny(p, pause, done) })
 	rs := make([]*eventual.Result[int], n)
 	for i := range rs {
 		if i%100 == 0 {
 			time.Sleep(time.Millisecond) // so that there are jobs all through the storm
 		}
-		rs[i] = procpool.DeferToProcess(bg, p, square, i)
+		rs[i] = procpool.DeferToProcess(bg, p, countRun, mark{runs, i})
 		rs[i].OnDone(func() { ended.Add(1) })
 	}
-	var deaths int
+	var failures, deaths, refused int
 	for i, r := range rs {
 		v, err := r.Wait(soon)
 		var died *procpool.WorkerExitError
 		switch {
 		case err == nil && v == i*i:
+			continue
+		case errors.Is(err, procpool.ErrWorkersFailing):
+			refused++ // none of them came as far as to do anything
 		case errors.As(err, &died) && died.Reason == procpool.Signalled && died.Signal == syscall.SIGKILL:
 			deaths++
-		case errors.Is(err, procpool.ErrWorkersFailing):
-			deaths++ // none of them came as far as to do anything
 		default:
 			t.Fatalf("job %d: %d, %v", i, v, err)
 		}
+		failures++
 	}
 	close(done)
 	storm.Wait()
-	if int(ended.Load()) != n {
-		t.Errorf("%d ends of %d jobs", ended.Load(), n)
+	if err := p.Stop(bg); err != nil {
+		t.Error(err)
 	}
-	t.Logf("%d jobs, %d died, %d workers", n, deaths, p.Stats().Started)
-	if deaths > n/4 {
-		t.Errorf("%d of %d jobs died", deaths, n)
+	s := p.Stats()
+	t.Logf("%d jobs, %d died, %d were refused, %d workers", n, deaths, refused, s.Started)
+	if int(ended.Load()) != n || s.Succeeded != uint64(n-failures) || s.Failed > uint64(failures) || s.Failed < uint64(deaths) {
+		t.Errorf("%d ends of %d jobs; %d succeeded, %d failed", ended.Load(), n, s.Succeeded, s.Failed)
+	}
+	if failures > n/4 || uint64(deaths) > s.Started {
+		t.Errorf("%d of %d jobs failed, with %d deaths of %d workers", failures, n, deaths, s.Started)
+	}
+	counts, err := os.ReadFile(runs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range counts {
+		if _, err := rs[i].Wait(0); c > 1 || err == nil && c != 1 {
+			t.Errorf("job %d ran %d times, and ended with %v", i, c, err)
+		}
+	}
+}
+
+// killAny kills a worker of p now and then until done.
+func killAny(p *procpool.Pool, pause time.Duration, done <-chan struct{}) {
+	for {
+		select {
+		case <-done:
+			return
+		case <-time.After(rand.N(pause)):
+		}
+		if ws := p.Stats().Workers; len(ws) > 0 {
+			if w := ws[rand.IntN(len(ws))]; w.PID > 0 && w.State != procpool.Starting {
+				_ = syscall.Kill(w.PID, syscall.SIGKILL)
+			}
+		}
 	}
 }
 

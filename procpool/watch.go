@@ -136,9 +136,6 @@ func (w *worker) collect() {
 	}
 	w.taken += uint64(len(w.loan))
 	w.handled += uint64(len(w.loan))
-	if w.p.lentTaken != nil {
-		w.p.lentTaken()
-	}
 	if err := w.lentOutcome(); err != nil {
 		w.violation(err)
 	}

@@ -142,6 +142,46 @@ func TestProcpool_OnDoneWhileSomebodyWaits(t *testing.T) {
 	eventually(t, "all functions are called", func() bool { return called.Load() == jobs })
 }
 
+// TestProcpool_OnDoneOfTheNextWhileSomebodyWatches: who takes a result has the worker take
+// the next job, which may have ended in the queue; and if what is told of that ends the
+// goroutine, the worker goes on.
+func TestProcpool_OnDoneOfTheNextWhileSomebodyWatches(t *testing.T) {
+	if runtime.GOMAXPROCS(0) < 2 {
+		t.Skip("nobody watches with one processor")
+	}
+	p := quickPool(t, procpool.Config{})
+	eventually(t, "one who watches is ended", func() bool {
+		first := procpool.DeferToProcess(bg, p, nap, 300*time.Microsecond)
+		var watched, came bool
+		var wg sync.WaitGroup
+		wg.Go(func() { // may be ended by the function below
+			watched = true
+			_, _ = first.Wait(soon)
+			came = true
+		})
+		time.Sleep(100 * time.Microsecond) // mostly it watches then; else once more
+		ctx := &quietCtx{Context: bg}
+		next := procpool.DeferToProcess(ctx, p, square, 4)
+		told := make(chan struct{})
+		go func() { // ends at once, if next has ended already by what it registers
+			defer close(told)
+			next.OnDone(runtime.Goexit)
+		}()
+		<-told
+		ctx.over.Store(true)
+		wg.Wait()
+		if _, err := next.Wait(soon); err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		for range 20 { // until its jobs count as quick, if it is there for any
+			if got, err := procpool.DeferToProcess(bg, p, square, 5).Wait(soon); err != nil || got != 25 {
+				t.Fatal(got, err)
+			}
+		}
+		return watched && !came
+	})
+}
+
 // TestProcpool_P04_KilledWhileWatched: workers that are killed at random moments while
 // somebody watches for an answer lose no job: each ends once, with its value or their death.
 func TestProcpool_P04_KilledWhileWatched(t *testing.T) {
@@ -225,30 +265,15 @@ func TestProcpool_P09_StopWhileWatched(t *testing.T) {
 	}
 }
 
-// watchedPool is a quickPool that counts the results which were taken from the tray.
-func watchedPool(t *testing.T, cfg procpool.Config) (*procpool.Pool, *atomic.Int64) {
-	t.Helper()
-	cfg.Stopped = true
-	p, lent := newPool(t, cfg), new(atomic.Int64)
-	procpool.CountLent(p, lent)
-	p.Start()
-	for range 100 {
-		if _, err := procpool.DeferToProcess(bg, p, square, 3).Wait(soon); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return p, lent
-}
-
 // isWatched runs jobs until a result was taken from the tray.
-func isWatched(t *testing.T, p *procpool.Pool, lent *atomic.Int64) {
+func isWatched(t *testing.T, p *procpool.Pool) {
 	t.Helper()
-	before := lent.Load()
+	before := procpool.TakenFromTrays(p)
 	eventually(t, "a result is taken from the tray", func() bool {
 		if got, err := procpool.DeferToProcess(bg, p, square, 5).Wait(soon); err != nil || got != 25 {
 			t.Fatal(got, err)
 		}
-		return lent.Load() > before
+		return procpool.TakenFromTrays(p) > before
 	})
 }
 
@@ -258,8 +283,7 @@ func TestProcpool_P01_ResultsAreTakenFromTheTray(t *testing.T) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		t.Skip("nobody watches with one processor")
 	}
-	p, lent := watchedPool(t, procpool.Config{Max: 1})
-	isWatched(t, p, lent)
+	isWatched(t, quickPool(t, procpool.Config{}))
 }
 
 // lendThis sees to it that in place of its result b is lent. It is a worker that means harm:
@@ -310,7 +334,7 @@ func TestProcpool_P04_LendsNonsense(t *testing.T) {
 // TestProcpool_P05_TimeUpWhileWatched: a wait, a caller's deadline, a cancel and the pool's
 // JobTimeout end while somebody watches as they do otherwise.
 func TestProcpool_P05_TimeUpWhileWatched(t *testing.T) {
-	p, _ := watchedPool(t, procpool.Config{Max: 1, Grace: time.Millisecond, JobTimeout: 20 * time.Millisecond})
+	p := quickPool(t, procpool.Config{Max: 1, Grace: time.Millisecond, JobTimeout: 20 * time.Millisecond})
 	r := procpool.DeferToProcess(bg, p, nap, soon)
 	if _, err := r.Wait(time.Millisecond); !errors.Is(err, eventual.ErrTimeout) {
 		t.Error("wait:", err)
@@ -344,7 +368,7 @@ func TestProcpool_P05_TimeUpWhileWatched(t *testing.T) {
 // TestProcpool_P06_NoTrayStays: of workers that end while their results are watched no
 // mapping and no descriptor stays.
 func TestProcpool_P06_NoTrayStays(t *testing.T) {
-	p, _ := watchedPool(t, procpool.Config{Max: 1, RecycleAfter: 40})
+	p := quickPool(t, procpool.Config{Max: 1, RecycleAfter: 40})
 	before := descriptors(t)
 	for i := range 400 {
 		if got, err := procpool.DeferToProcess(bg, p, square, i).Wait(soon); err != nil || got != i*i {

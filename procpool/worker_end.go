@@ -51,7 +51,11 @@ func (w *worker) judge(stderr string, hadJobs bool) {
 	switch {
 	case w.killed == killStop || w.retired || w.serves && !idle:
 	case w.startErr == nil:
-		p.startFailed(w, w.death(stderr, ""))
+		err := w.death(stderr, "")
+		if !w.greeted && w.status.signal == nil && len(p.cfg.Command) == 0 && !p.cfg.InProcess {
+			err = fmt.Errorf("%w (before it said anything: is procpool.ServeIfWorker called first in main, or in TestMain?)", err)
+		}
+		p.startFailed(w, err)
 	default:
 		err := w.startErr
 		if last := lastLine(stderr); last != "" {

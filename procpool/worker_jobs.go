@@ -7,23 +7,40 @@ import (
 )
 
 // refill takes jobs for the worker if it has room, and lets it go idle or end if
-// there is nothing to do.
+// there is nothing to do. If who is told that one has ended in the queue ends the
+// goroutine, main goes on.
 func (w *worker) refill() {
 	if !w.serves {
 		return
 	}
-	for {
-		taken, retire := w.take()
-		for _, t := range taken {
-			w.sendJob(t)
+	over := false
+	defer func() {
+		if !over {
+			w.wake()
 		}
+	}()
+	for !over {
+		taken, retire := w.take()
+		w.sendAll(taken)
 		if retire {
 			w.retire()
-			return
 		}
-		if len(w.line) > 0 || len(taken) == 0 {
-			return
-		} // else all that was taken has ended already
+		over = retire || len(w.line) > 0 || len(taken) == 0 // else all that was taken has ended already
+	}
+}
+
+// sendAll sends jobs, which are in no queue any more: all of them, also if one ends the
+// goroutine.
+func (w *worker) sendAll(jobs []task) {
+	defer func() {
+		if len(jobs) > 0 {
+			w.sendAll(jobs)
+		}
+	}()
+	for len(jobs) > 0 {
+		t := jobs[0]
+		jobs = jobs[1:] // first: what follows may end the goroutine
+		w.sendJob(t)
 	}
 }
 
@@ -95,10 +112,14 @@ func (w *worker) spentLocked() bool {
 
 // sendJob sends a job, unless it has ended in the queue.
 func (w *worker) sendJob(t task) {
-	j := t.core()
-	if !t.begin() {
-		w.p.forget(j)
-		j.release()
+	j, begun := t.core(), false
+	defer func() {
+		if !begun { // also if who is told that it has ended ends the goroutine
+			w.p.forget(j)
+			j.release()
+		}
+	}()
+	if begun = t.begin(); !begun {
 		return
 	}
 	p := w.p

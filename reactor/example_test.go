@@ -83,15 +83,18 @@ func ExampleReactor_CallLater() {
 	defer r.Stop(context.Background())
 
 	done := make(chan struct{})
-	r.CallLater(2*time.Millisecond, func() { fmt.Println("second"); close(done) })
-	r.CallLater(time.Millisecond, func() { fmt.Println("first") })
+	second := r.CallLater(time.Minute, func() { fmt.Println("second"); close(done) })
+	r.CallLater(time.Millisecond, func() {
+		fmt.Println("first")
+		second.Reset(time.Millisecond) // from a minute after the start to a millisecond from now
+	})
 	never := r.CallLater(time.Hour, func() { fmt.Println("never") })
-	fmt.Println(never.Cancel())
 	<-done
+	fmt.Println(never.Cancel(), second.Cancel()) // prevented; too late
 	// Output:
-	// true
 	// first
 	// second
+	// true false
 }
 
 func ExampleDeferLater() {

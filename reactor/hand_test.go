@@ -182,3 +182,38 @@ func TestReactor_R07_ActiveWhileItIsMoved(t *testing.T) {
 		t.Errorf("not active %d times while it was moved", gone)
 	}
 }
+
+// TestReactor_R07_MovedToNow while the loop sleeps until much later.
+func TestReactor_R07_MovedToNow(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	for name, move := range map[string]func(*reactor.DelayedCall) bool{
+		"Reset": func(c *reactor.DelayedCall) bool { return c.Reset(0) },
+		"Delay": func(c *reactor.DelayedCall) bool { return c.Delay(-2 * time.Hour) },
+	} {
+		ran := make(chan struct{})
+		c := r.CallLater(time.Hour, func() { close(ran) })
+		on(t, r, func() {})
+		if !move(c) {
+			t.Errorf("%s: not moved", name)
+		}
+		select {
+		case <-ran:
+		case <-time.After(soon):
+			t.Fatalf("%s: nobody told the loop", name)
+		}
+	}
+}
+
+// TestReactor_R07_MovedBeforeTheBeginning: where the clock began is as early as can be.
+func TestReactor_R07_MovedBeforeTheBeginning(t *testing.T) {
+	r := reactortest.New(t)
+	var order []string
+	a := r.CallLater(time.Second, func() { order = append(order, "a") })
+	b := r.CallLater(time.Second, func() { order = append(order, "b") })
+	if !a.Delay(-time.Hour) || !b.Delay(-2*time.Hour) || !a.Time().Equal(b.Time()) {
+		t.Error("not moved to the same time")
+	}
+	if r.Pump(); !slices.Equal(order, []string{"a", "b"}) {
+		t.Errorf("%v", order)
+	}
+}

@@ -140,3 +140,39 @@ func TestReactor_R16_AStormBehindWhichTheLineIsNeverEmpty(t *testing.T) {
 		}
 	}
 }
+
+// TestReactor_R16_AStormOfWhichNothingIsLeft in line gives back its room with the last
+// entry.
+func TestReactor_R16_AStormOfWhichNothingIsLeft(t *testing.T) {
+	const storm = 1 << 16
+	var l timerLine
+	for seq := range uint64(storm) {
+		l.push(timerEntry{seq: seq})
+	}
+	for range storm {
+		l.pop()
+	}
+	if l.len() != 0 || cap(l.all) > keepEntries {
+		t.Errorf("a line of %d has room for %d", l.len(), cap(l.all))
+	}
+}
+
+// TestReactor_SweptLineRefersToNothing that was dropped.
+func TestReactor_SweptLineRefersToNothing(t *testing.T) {
+	var l timerLine
+	for seq := range uint64(100) {
+		l.push(timerEntry{seq: seq + 1})
+	}
+	for range 10 {
+		l.pop()
+	}
+	l.keep(func(e timerEntry) bool { return e.seq%2 == 0 })
+	if l.len() != 45 || l.entries()[0].seq != 12 {
+		t.Fatalf("%d are left, the first is %d", l.len(), l.entries()[0].seq)
+	}
+	for i, e := range l.all[:cap(l.all)] {
+		if (i < 45) != (e.seq != 0) {
+			t.Fatalf("place %d: %v", i, e)
+		}
+	}
+}

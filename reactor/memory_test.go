@@ -125,3 +125,72 @@ func TestReactor_E14_AKeptResultKeepsNothingElse(t *testing.T) {
 		})
 	}
 }
+
+// TestReactor_E14_WhatWasDueIsNotKept: of a timer that has run the loop refers to
+// nothing, be there another or not.
+func TestReactor_E14_WhatWasDueIsNotKept(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	collected := make(chan struct{})
+	func() {
+		res := reactor.DeferLater(context.Background(), r, 0, func(context.Context) (*[1 << 16]byte, error) {
+			big := new([1 << 16]byte)
+			runtime.AddCleanup(big, func(c chan struct{}) { close(c) }, collected)
+			return big, nil
+		})
+		wait(t, res)
+	}()
+	collects(t, collected, func() { on(t, r, func() {}) }) // the loop lets go of what ran last
+}
+
+// TestReactor_E14_ADelayedCallThatIsOverKeepsNothing of what its function refers to.
+func TestReactor_E14_ADelayedCallThatIsOverKeepsNothing(t *testing.T) {
+	r := startReactor(t, reactor.Config{})
+	for name, end := range map[string]func(*reactor.DelayedCall, <-chan struct{}){
+		"cancelled": func(c *reactor.DelayedCall, _ <-chan struct{}) { c.Cancel() },
+		"run":       func(c *reactor.DelayedCall, ran <-chan struct{}) { c.Reset(0); <-ran },
+	} {
+		t.Run(name, func(t *testing.T) {
+			collected := make(chan struct{})
+			c := func() *reactor.DelayedCall {
+				big, ran := new([1 << 16]byte), make(chan struct{})
+				runtime.AddCleanup(big, func(c chan struct{}) { close(c) }, collected)
+				c := r.CallLater(time.Hour, func() { big[0]++; close(ran) })
+				end(c, ran)
+				return c
+			}()
+			collects(t, collected, func() { on(t, r, func() {}) })
+			runtime.KeepAlive(c)
+		})
+	}
+}
+
+// TestReactor_E14_NobodyKeepsAStoppedReactor, such as the alarm of a timer that was far
+// away.
+func TestReactor_E14_NobodyKeepsAStoppedReactor(t *testing.T) {
+	collected := make(chan struct{})
+	func() {
+		r := reactor.New(reactor.Config{})
+		runtime.AddCleanup(r, func(c chan struct{}) { close(c) }, collected)
+		r.Start()
+		r.CallLater(time.Hour, func() {})
+		if err := r.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	collects(t, collected, func() {})
+}
+
+// collects collects garbage until gone is closed.
+func collects(t *testing.T, gone <-chan struct{}, between func()) {
+	t.Helper()
+	for end := time.Now().Add(soon); time.Now().Before(end); {
+		between()
+		runtime.GC()
+		select {
+		case <-gone:
+			return
+		default:
+		}
+	}
+	t.Error("it is kept")
+}

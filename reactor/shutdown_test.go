@@ -72,27 +72,40 @@ func TestReactor_R05_ABeforeTriggerWaitsForADeferred(t *testing.T) {
 func TestReactor_R05_StopErrorNamesTheTrigger(t *testing.T) {
 	r := reactor.New(reactor.Config{Name: "hung", Logger: quiet()})
 	r.Start()
-	release := make(chan struct{})
-	r.OnShutdown(reactor.Before, func(context.Context) error { <-release; return nil })
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
-	defer cancel()
-	var stop *eventual.StopError
-	var err error
-	for err = r.Stop(ctx); !errors.As(err, &stop); err = r.Stop(ctx) {
-		if err != nil {
-			break // the shutdown gave the trigger up first, and says so
-		}
+	begun, release := make(chan struct{}), make(chan struct{})
+	r.OnShutdown(reactor.Before, func(context.Context) error { close(begun); <-release; return nil })
+	stopping := make(chan error, 1)
+	go func() { stopping <- r.Stop(context.Background()) }() // ends when the trigger is released
+	<-begun
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	err := r.Stop(ended)
+	stop, ok := errors.AsType[*eventual.StopError](err)
+	if !ok {
+		t.Fatalf("%v", err)
+	}
+	run := stop.Running[0]
+	if run.Name != "shutdown trigger of phase before" || !strings.Contains(run.Submitted, "shutdown_test.go") || !strings.Contains(run.Stack, "TestReactor_R05") {
+		t.Errorf("%+v", run)
 	}
 	close(release)
-	if stop != nil {
-		run := stop.Running[0]
-		if run.Name != "shutdown trigger of phase before" || !strings.Contains(run.Submitted, "shutdown_test.go") || !strings.Contains(run.Stack, "TestReactor_R05") {
-			t.Errorf("%+v", run)
-		}
-	} else if !strings.Contains(err.Error(), "shutdown_test.go") {
+	if err := <-stopping; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReactor_R05_TheErrorOfATriggerGivenUpNamesIt.
+func TestReactor_R05_TheErrorOfATriggerGivenUpNamesIt(t *testing.T) {
+	r := reactor.New(reactor.Config{Name: "hung", Logger: quiet()})
+	release := make(chan struct{})
+	defer close(release)
+	r.OnShutdown(reactor.Before, func(context.Context) error { <-release; return nil })
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	_ = r.Stop(ctx) // which gives the trigger up, and so may this call
+	if err := r.Stop(context.Background()); err == nil || !strings.Contains(err.Error(), "shutdown_test.go") {
 		t.Errorf("%v", err)
 	}
-	<-r.Done()
 }
 
 func TestReactor_R05_TooLateIsLogged(t *testing.T) {

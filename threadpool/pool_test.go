@@ -68,6 +68,11 @@ func TestPool_T03_EveryOutcomeReachesTheCaller(t *testing.T) {
 	if _, err := threadpool.DeferToThread[int](ctx, p, nil).Wait(0); err == nil {
 		t.Error("nil function accepted")
 	}
+	var none *threadpool.Pool
+	_, err := threadpool.DeferToThread(ctx, none, func(context.Context) (int, error) { return 1, nil }).Wait(0)
+	if err == nil || err.Error() != "threadpool: DeferToThread: nil pool" {
+		t.Errorf("nil pool: %v", err)
+	}
 }
 
 func TestPool_T03_CallInThread(t *testing.T) {

@@ -2,6 +2,7 @@ package threadpool
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/trestle-go/trestle/eventual"
@@ -76,6 +77,8 @@ func CallInThreadWithCallback[T any](ctx context.Context, p *Pool, onResult func
 
 func (p *Pool) check(op string, noCtx, noFn bool) error {
 	switch {
+	case p == nil:
+		return fmt.Errorf("threadpool: %s: nil pool", op)
 	case noCtx:
 		return p.errorf("%s: nil ctx", op)
 	case noFn:

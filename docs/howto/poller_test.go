@@ -55,7 +55,7 @@ func Example_poller() {
 			httpbridge.NoValueYet(2*time.Second).ServeHTTP(w, req)
 			return
 		}
-		fmt.Fprintf(w, "%s %d° (%.0f s ago)\n", now.City, now.Degrees, time.Since(at).Seconds())
+		fmt.Fprintf(w, "%s %d° (%v ago)\n", now.City, now.Degrees, time.Since(at).Round(time.Minute))
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
@@ -77,6 +77,6 @@ func Example_poller() {
 	fmt.Println(err)
 	// Output:
 	// 200 {"City":"Bern","Degrees":21}
-	// 200 Bern 21° (0 s ago)
+	// 200 Bern 21° (0s ago)
 	// reactor weather: stopped
 }

@@ -13,7 +13,7 @@ import (
 
 var (
 	square = procpool.Register("square", func(_ context.Context, n int) (int, error) { return n * n, nil })
-	forget = procpool.Register("forget", func(context.Context, int) (int, error) { select {} }) // goes on for ever
+	forget = procpool.Register("forget", func(context.Context, int) (int, error) { time.Sleep(time.Hour); return 0, nil }) // not for ever, which the runtime might take for a deadlock
 )
 
 func main() {
