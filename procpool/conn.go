@@ -12,7 +12,7 @@ type conn interface {
 	// read waits for bytes. It is for one goroutine at a time, as is takeFD.
 	read(b []byte) (int, error)
 	// takeFD returns the next descriptor that came with what was read.
-	takeFD() (fd int, ok bool)
+	takeFD() (int, error)
 	// tryWrite writes what there is room for. The descriptor fd, unless negative,
 	// goes with the first byte. It returns errFull, and how much it wrote, if b did
 	// not fit. It is for one goroutine at a time, as is write.
@@ -25,6 +25,12 @@ type conn interface {
 }
 
 var errFull = errors.New("procpool: no room in the connection")
+
+// Why there is no descriptor to take.
+var (
+	errNoFD        = errors.New("without a descriptor")
+	errNoRoomForFD = errors.New("whose descriptor this process has no room for: too many open files, or too many sent at once")
+)
 
 // process is what a worker runs in.
 type process interface {

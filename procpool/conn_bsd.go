@@ -17,7 +17,7 @@ func socketpair() (fds [2]int, err error) {
 // descriptors do not travel here: there is no shared memory for them.
 type descriptors struct{}
 
-func (*descriptors) takeFD() (fd int, ok bool) { return -1, false }
+func (*descriptors) takeFD() (int, error) { return -1, errNoFD }
 
 func (*descriptors) drop() {}
 

@@ -15,17 +15,21 @@ const maxDescriptors = 32
 // descriptors are those that came in and were not taken, and the room in which
 // they come.
 type descriptors struct {
-	fds []int
-	oob [64]byte // for more than one, because the kernel drops what does not fit
+	fds  []int
+	lost bool     // the kernel had to drop some
+	oob  [64]byte // for more than one, because the kernel drops what does not fit
 }
 
-func (d *descriptors) takeFD() (fd int, ok bool) {
-	if len(d.fds) == 0 {
-		return -1, false
+func (d *descriptors) takeFD() (int, error) {
+	switch {
+	case len(d.fds) > 0:
+		fd := d.fds[0]
+		d.fds = d.fds[1:]
+		return fd, nil
+	case d.lost:
+		return -1, errNoRoomForFD
 	}
-	fd = d.fds[0]
-	d.fds = d.fds[1:]
-	return fd, true
+	return -1, errNoFD
 }
 
 // drop closes those that nobody took.
@@ -39,9 +43,12 @@ func (d *descriptors) drop() {
 // receive reads once, retrying only what a signal interrupted.
 func (d *descriptors) receive(fd int, b []byte) (int, error) {
 	for {
-		n, oobn, _, _, err := unix.Recvmsg(fd, b, d.oob[:], unix.MSG_CMSG_CLOEXEC)
+		n, oobn, flags, _, err := unix.Recvmsg(fd, b, d.oob[:], unix.MSG_CMSG_CLOEXEC)
 		if err == unix.EINTR { //nolint:errorlint // a bare errno
 			continue
+		}
+		if flags&unix.MSG_CTRUNC != 0 {
+			d.lost = true
 		}
 		if oobn > 0 {
 			d.keep(d.oob[:oobn])

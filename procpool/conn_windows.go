@@ -65,7 +65,7 @@ func newConn() (ours conn, theirs [2]*os.File, err error) {
 }
 
 func (c *polled) read(b []byte) (int, error)            { return c.in.Read(b) }
-func (c *polled) takeFD() (int, bool)                   { return -1, false }
+func (c *polled) takeFD() (int, error)                  { return -1, errNoFD }
 func (c *polled) write(b []byte, _ int) (int, error)    { return c.out.Write(b) }
 func (c *polled) tryWrite([]byte, int) (n int, _ error) { return 0, errFull }
 func (c *polled) stopReading(after time.Duration)       { _ = c.in.SetReadDeadline(time.Now().Add(after)) }
@@ -87,7 +87,7 @@ func (c *blocking) write(b []byte, _ int) (int, error) {
 	return max(n, 0), err
 }
 
-func (*blocking) takeFD() (int, bool)                     { return -1, false }
+func (*blocking) takeFD() (int, error)                    { return -1, errNoFD }
 func (c *blocking) tryWrite(b []byte, _ int) (int, error) { return c.write(b, -1) }
 func (*blocking) stopReading(time.Duration)               {}
 func (c *blocking) close()                                { _, _ = syscall.CloseHandle(c.in), syscall.CloseHandle(c.out) }

@@ -40,7 +40,7 @@ func (g *goroutine) wait() exit { <-g.ended; return exit{} }
 type memoryConn struct{ in, out *pipe }
 
 func (c *memoryConn) read(b []byte) (int, error)            { return c.in.read(b) }
-func (c *memoryConn) takeFD() (int, bool)                   { return -1, false }
+func (c *memoryConn) takeFD() (int, error)                  { return -1, errNoFD }
 func (c *memoryConn) tryWrite(b []byte, _ int) (int, error) { return c.out.write(b) }
 func (c *memoryConn) write(b []byte, _ int) (int, error)    { return c.out.write(b) }
 func (c *memoryConn) stopReading(time.Duration)             { c.in.close() }

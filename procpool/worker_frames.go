@@ -50,9 +50,9 @@ func (w *worker) receive(f frame.Frame) (received, error) {
 
 // adoptFrom takes the shared memory that belongs to f.
 func adoptFrom(c conn, seen *mappings, f frame.Frame, limit int) (*memory, error) {
-	fd, ok := c.takeFD()
-	if !ok {
-		return nil, errors.New("shared memory without a descriptor")
+	fd, err := c.takeFD()
+	if err != nil {
+		return nil, fmt.Errorf("shared memory %w", err)
 	}
 	if len(f.Body) != 8 {
 		closeFD(fd)
