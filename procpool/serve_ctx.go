@@ -15,7 +15,7 @@ type jobContext struct {
 	deadline time.Time // zero: none
 
 	mu     sync.Mutex              // guards what follows; held for a look or a change
-	real   context.Context         //nolint:containedctx // it is this one
+	real   context.Context         // made by asked; nil until then
 	cancel context.CancelCauseFunc // of real, and stops its timer
 	over   bool
 	cause  error // of over
