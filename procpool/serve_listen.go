@@ -104,11 +104,11 @@ func (s *server) cancel(id uint64, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j := s.running; j != nil && j.id == id {
-		if j.cancel == nil {
+		if j.began {
+			j.ctx.end(cause)
+		} else {
 			j.canceled = cause
-			return
 		}
-		j.cancel(cause) // runs nothing of the user's here: AfterFunc has goroutines
 		return
 	}
 	for _, j := range s.backlog {
@@ -192,8 +192,8 @@ func (s *server) poolGone(err error) {
 	s.lost()
 	s.mu.Lock()
 	s.gone = true
-	if j := s.running; j != nil && j.cancel != nil {
-		j.cancel(errPoolGone)
+	if j := s.running; j != nil && j.began {
+		j.ctx.end(errPoolGone)
 	}
 	calls := s.calls
 	s.calls = nil

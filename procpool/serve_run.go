@@ -20,9 +20,9 @@ type run struct {
 	name     string
 	arg      received
 	limit    time.Duration // 0: none
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
-	canceled error       // before it began
+	ctx      jobContext
+	began    bool        // guarded by s.mu
+	canceled error       // before it began; guarded by s.mu
 	ended    atomic.Bool // what it has left behind may not speak for it
 }
 
@@ -70,7 +70,7 @@ func (s *server) run(j *run) {
 		s.sendFailure(j, err)
 		return
 	}
-	protect(func() (payload, error) { return call(j.ctx) }, func(v payload, err error) {
+	protect(func() (payload, error) { return call(&j.ctx) }, func(v payload, err error) {
 		hold := s.end(j)
 		if err != nil {
 			s.sendFailure(j, err)
@@ -97,21 +97,17 @@ func (s *server) begin(j *run) (call runFunc, err error) {
 	if err != nil {
 		return nil, err
 	}
-	j.ctx = jobContext{context.Background(), j}
-	stop := func() {}
+	s.running, s.begun, j.began = j, time.Now(), true
+	j.ctx.run = j
 	if j.limit > 0 {
-		j.ctx, stop = context.WithTimeout(j.ctx, j.limit)
+		j.ctx.deadline = s.begun.Add(j.limit)
 	}
-	var cancel context.CancelCauseFunc
-	j.ctx, cancel = context.WithCancelCause(j.ctx)
-	j.cancel = func(cause error) { cancel(cause); stop() }
-	s.running, s.begun = j, time.Now()
 	if !s.armed { // it is left running from job to job: to set it each time would cost more than the jobs
 		s.armed = true
 		s.timer.Reset(lookOutAfter)
 	}
 	if s.gone {
-		j.cancel(errPoolGone)
+		j.ctx.end(errPoolGone)
 	}
 	return call, nil
 }
@@ -127,25 +123,8 @@ func (s *server) end(j *run) (hold bool) {
 	}
 	s.mu.Unlock()
 	j.ended.Store(true)
-	if j.cancel != nil {
-		j.cancel(nil)
-	}
+	j.ctx.end(nil)
 	return hold
-}
-
-// jobContext is the root of a job's ctx, by which the job is found.
-type jobContext struct {
-	context.Context
-	run *run
-}
-
-type runKey struct{}
-
-func (c jobContext) Value(key any) any {
-	if key == (runKey{}) {
-		return c.run
-	}
-	return c.Context.Value(key)
 }
 
 // runOf returns the job that ctx belongs to.

@@ -44,12 +44,16 @@ func (s State) String() string {
 // worker had, the first may have begun and the others have not, and can be given to
 // another worker without running anything twice.
 //
-// Jobs are only sent ahead while they are short, so that none waits behind a long
-// one for more than patience: then it is called back.
+// Jobs are only sent ahead while they are short, no more than will probably have run
+// within patience, and none waits behind a long one for longer: then it is called back.
+// The two processes take turns if jobs are very short, and the more of them there are a
+// turn, the less its two wake-ups weigh. What is more than the worker reads at once does
+// not help.
 const (
-	maxAhead = 64
-	short    = 200 * time.Microsecond
-	patience = 2 * time.Millisecond
+	maxAhead  = 256
+	aheadSize = frame.Buffer // bytes of arguments, that are sent at a time
+	short     = 200 * time.Microsecond
+	patience  = 2 * time.Millisecond
 )
 
 // lastWords is how long a worker that has ended is listened to for what others,

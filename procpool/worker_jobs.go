@@ -85,14 +85,15 @@ func (w *worker) takeLocked() (taken []task) {
 	}
 	room := 1
 	if w.pace < short && !w.runsLong() {
-		room = min(maxAhead, p.queue.len()/max(p.servingLocked(), 1)+1)
+		room = min(maxAhead, int(patience/max(w.pace, 1)), p.queue.len()/max(p.servingLocked(), 1)+1)
 	}
 	if p.cfg.RecycleAfter > 0 {
 		room = min(room, p.cfg.RecycleAfter-int(w.jobs))
 	}
-	for len(w.line)+len(taken) < room && p.queue.len() > 0 {
+	for size := 0; len(w.line)+len(taken) < room && size < aheadSize && p.queue.len() > 0; {
 		t := p.queue.pop()
 		t.core().worker = w
+		size += len(t.core().in.data)
 		taken = append(taken, t)
 	}
 	return taken
