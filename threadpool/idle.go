@@ -1,9 +1,10 @@
 package threadpool
 
 import (
-	"runtime"
 	"slices"
 	"time"
+
+	"github.com/trestle-go/trestle/internal/park"
 )
 
 // turns is how many turns of the scheduler a worker lingers before it parks: somebody
@@ -13,17 +14,19 @@ import (
 // job that has just ended.
 const turns = 4
 
-// linger waits for a submission for so many turns at most, and returns how many are
-// left. The bell spares those who submit a lock that is taken to find nothing.
+// linger waits for a submission for so many turns at most, none if they take long now,
+// and returns how many are left. The bell spares those who submit a lock that is taken to
+// find nothing.
 func (w *worker) linger(turns int) (left int) {
-	for left = turns; left > 0; {
-		runtime.Gosched()
+	w.naps++
+	chance := park.Draw(w.naps)
+	for left = turns; left > 0 && chance.Yield(); {
 		left--
 		if w.p.bell.Load() {
-			break
+			return left
 		}
 	}
-	return left
+	return 0
 }
 
 // sleep parks until somebody wakes the worker; it reports false when the idle

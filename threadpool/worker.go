@@ -40,6 +40,7 @@ type worker struct {
 	stale    bool          // it has not been read since the last job began
 	quick    bool          // its last jobs were short
 	returned uint64        // calls, of the job that runs
+	naps     uint32        // how often it has lingered
 
 	succeeded atomic.Uint64 // jobs with a result; of this worker, so that workers do not write to one place
 	hand      hand

@@ -10,14 +10,25 @@ import (
 // Whoever is about to park may first yield the processor: what it waits for is often
 // there afterwards, for less than being parked and woken costs. That is so while there
 // is little else to run. With more, a turn of the scheduler lasts as long as all the
-// others have it, whereas a goroutine that was parked is woken to run next. So a few
-// yields are timed, and while these take long nobody yields but those few, which find
-// out when it is over.
+// others have it, whereas a goroutine that was parked is woken to run next. So some
+// yields are timed, and two things end all others.
+//
+// In a throng yields take somewhat long on average: then nobody yields but a few, which
+// find out when it is over.
+//
+// Where all processors are busy with something else, a single yield may take ten
+// milliseconds and more, the whole turn of each of the others. So one that takes so long
+// is enough to hold up all further ones, for a time in which it weighs little.
 const (
-	timedEvery  = 64                   // chances to yield, of which one is timed
-	crowdedFrom = 5 * time.Microsecond // what a yield takes, on average, that is not worth it
-	longest     = 3 * crowdedFrom      // what counts of one yield: a collection is no crowd
-	weight      = 8                    // of all yields before, for each new one
+	timedEvery   = 16                   // chances to yield, of which one is timed
+	throngEvery  = 64                   // chances, of which one yields in a throng, and is timed
+	throngedFrom = 5 * time.Microsecond // what a yield takes, on average, that is not worth it
+	longest      = 3 * throngedFrom     // what counts of one yield: a collection is no throng
+	weight       = 8                    // of all yields before, for each new one
+
+	tooLong   = time.Millisecond // what a yield takes that holds up all others
+	holdUp    = 64               // for how many times as long
+	maxHoldUp = 5 * time.Second  // and for no longer
 )
 
 // turn is what a yield takes lately. It is that of the process: who shares a processor
@@ -25,10 +36,14 @@ const (
 var turn struct {
 	_       [128]byte // neighbours are written by other goroutines
 	average atomic.Int64
+	hold    atomic.Int64 // the time before which nobody yields, since epoch; 0: none
 	_       [128]byte
 }
 
 var epoch = time.Now()
+
+// Crowded reports whether a turn of the scheduler takes long now.
+func Crowded() bool { return turn.hold.Load() != 0 || turn.average.Load() >= int64(throngedFrom) }
 
 // Chance is what somebody who is about to park may do first.
 type Chance struct{ yield, timed bool }
@@ -36,17 +51,24 @@ type Chance struct{ yield, timed bool }
 // Draw returns the chance of somebody whose n differs from time to time, as a count or
 // a random number does.
 func Draw(n uint32) Chance {
-	timed := n%timedEvery == 0
-	return Chance{timed || turn.average.Load() < int64(crowdedFrom), timed}
+	if hold := turn.hold.Load(); hold != 0 {
+		probes := mayProbe(hold)
+		return Chance{probes, probes}
+	}
+	if turn.average.Load() >= int64(throngedFrom) {
+		timed := n%throngEvery == 0
+		return Chance{timed, timed}
+	}
+	return Chance{true, n%timedEvery == 0}
 }
 
-// DrawAny is Draw for those who do not count. It costs a load: they leave it to those
-// who do to find out that there is a crowd, and only in one are timed themselves.
-func DrawAny() Chance {
-	if turn.average.Load() < int64(crowdedFrom) {
-		return Chance{yield: true}
-	}
-	return Draw(rand.Uint32())
+// DrawAny is Draw for those who do not count.
+func DrawAny() Chance { return Draw(rand.Uint32()) }
+
+// mayProbe lets one yield find out whether others may again.
+func mayProbe(hold int64) bool {
+	now := int64(time.Since(epoch))
+	return now >= hold && turn.hold.CompareAndSwap(hold, now+int64(maxHoldUp)) // until it knows
 }
 
 // Yield lets others have the processor. It reports false, without having done so, if
@@ -56,18 +78,26 @@ func (c *Chance) Yield() bool {
 	case !c.yield:
 		return false
 	case c.timed:
-		c.timed = false
 		begun := time.Since(epoch)
 		runtime.Gosched()
-		noteTurn(time.Since(epoch) - begun)
+		now := time.Since(epoch)
+		c.note(now, now-begun)
 	default:
 		runtime.Gosched()
 	}
 	return true
 }
 
-// noteTurn takes a yield into account. Of two at once one may be lost.
-func noteTurn(took time.Duration) {
+// note takes a yield into account that was over now. Of two at once one may be lost.
+func (c *Chance) note(now, took time.Duration) {
+	c.timed = false
 	before := turn.average.Load()
 	turn.average.Store(before + (int64(min(took, longest))-before)/weight)
+	switch {
+	case took >= tooLong:
+		turn.hold.Store(int64(now + min(holdUp*took, maxHoldUp)))
+		c.yield = false // so would the next be
+	case turn.hold.Load() != 0:
+		turn.hold.Store(0)
+	}
 }
