@@ -18,17 +18,20 @@ import (
 //
 // Where all processors are busy with something else, a single yield may take ten
 // milliseconds and more, the whole turn of each of the others. So one that takes so long
-// is enough to hold up all further ones, for a time in which it weighs little.
+// is enough to hold up all further ones; if the next takes so long again, for longer,
+// until they weigh little.
 const (
-	timedEvery   = 16                   // chances to yield, of which one is timed
-	throngEvery  = 64                   // chances, of which one yields in a throng, and is timed
+	timedEvery   = 16                   // chances of who waits to yield, of which one is timed
+	countedEvery = 64                   // chances, of which one counts for the average, and yields in a throng
 	throngedFrom = 5 * time.Microsecond // what a yield takes, on average, that is not worth it
 	longest      = 3 * throngedFrom     // what counts of one yield: a collection is no throng
 	weight       = 8                    // of all yields before, for each new one
 
-	tooLong   = time.Millisecond // what a yield takes that holds up all others
-	holdUp    = 64               // for how many times as long
-	maxHoldUp = 5 * time.Second  // and for no longer
+	tooLong     = time.Millisecond // what a yield takes that holds up all others
+	firstHoldUp = 4                // for how many times as long; for twice as many the next time
+	lastHoldUp  = 64               // but no more
+	maxHoldUp   = 5 * time.Second  // and for no longer
+	wariness    = 1000             // yields that are all timed after that; short ones may have been lucky
 )
 
 // turn is what a yield takes lately. It is that of the process: who shares a processor
@@ -37,6 +40,8 @@ var turn struct {
 	_       [128]byte // neighbours are written by other goroutines
 	average atomic.Int64
 	hold    atomic.Int64 // the time before which nobody yields, since epoch; 0: none
+	holdUp  atomic.Int64 // for how many times as long it was the last time; 0 if all that is forgotten
+	wary    atomic.Int64 // how many yields are timed before it is
 	_       [128]byte
 }
 
@@ -46,24 +51,29 @@ var epoch = time.Now()
 func Crowded() bool { return turn.hold.Load() != 0 || turn.average.Load() >= int64(throngedFrom) }
 
 // Chance is what somebody who is about to park may do first.
-type Chance struct{ yield, timed bool }
-
-// Draw returns the chance of somebody whose n differs from time to time, as a count or
-// a random number does.
-func Draw(n uint32) Chance {
-	if hold := turn.hold.Load(); hold != 0 {
-		probes := mayProbe(hold)
-		return Chance{probes, probes}
-	}
-	if turn.average.Load() >= int64(throngedFrom) {
-		timed := n%throngEvery == 0
-		return Chance{timed, timed}
-	}
-	return Chance{true, n%timedEvery == 0}
+type Chance struct {
+	yield  bool
+	timed  bool // the next
+	counts bool // for the average
 }
 
-// DrawAny is Draw for those who do not count.
-func DrawAny() Chance { return Draw(rand.Uint32()) }
+// Draw returns the chance of a loop or worker, whose n is how many it has had.
+func Draw(n uint32) Chance { return draw(n, countedEvery) }
+
+// DrawAny returns the chance of whoever waits.
+func DrawAny() Chance { return draw(rand.Uint32(), timedEvery) }
+
+func draw(n, timedEvery uint32) Chance {
+	if hold := turn.hold.Load(); hold != 0 {
+		probes := mayProbe(hold)
+		return Chance{yield: probes, timed: probes}
+	}
+	counts := n%countedEvery == 0
+	if turn.average.Load() >= int64(throngedFrom) {
+		return Chance{counts, counts, counts}
+	}
+	return Chance{true, n%timedEvery == 0 || turn.wary.Load() > 0, counts}
+}
 
 // mayProbe lets one yield find out whether others may again.
 func mayProbe(hold int64) bool {
@@ -91,13 +101,21 @@ func (c *Chance) Yield() bool {
 // note takes a yield into account that was over now. Of two at once one may be lost.
 func (c *Chance) note(now, took time.Duration) {
 	c.timed = false
-	before := turn.average.Load()
-	turn.average.Store(before + (int64(min(took, longest))-before)/weight)
+	if c.counts {
+		before := turn.average.Load()
+		turn.average.Store(before + (int64(min(took, longest))-before)/weight)
+	}
 	switch {
 	case took >= tooLong:
-		turn.hold.Store(int64(now + min(holdUp*took, maxHoldUp)))
+		times := min(max(2*turn.holdUp.Load(), firstHoldUp), lastHoldUp)
+		turn.holdUp.Store(times)
+		turn.wary.Store(wariness)
+		turn.hold.Store(int64(now + min(time.Duration(times)*took, maxHoldUp)))
 		c.yield = false // so would the next be
-	case turn.hold.Load() != 0:
+	case turn.wary.Load() > 0:
 		turn.hold.Store(0)
+		if turn.wary.Add(-1) == 0 {
+			turn.holdUp.Store(0)
+		}
 	}
 }

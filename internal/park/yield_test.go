@@ -9,7 +9,7 @@ import (
 // yields returns how many of so many chances are to yield, and are timed.
 func yields(chances int) (n, timed int) {
 	for i := range chances {
-		c := Draw(uint32(i))
+		c := draw(uint32(i), timedEvery)
 		if c.yield {
 			n++
 		}
@@ -21,26 +21,31 @@ func yields(chances int) (n, timed int) {
 }
 
 func setTurn(t *testing.T, average time.Duration) {
-	before, hold := turn.average.Load(), turn.hold.Load()
-	t.Cleanup(func() { turn.average.Store(before); turn.hold.Store(hold) })
-	turn.average.Store(int64(average))
-	turn.hold.Store(0)
+	before := turn.average.Load()
+	restart := func(average int64) {
+		turn.average.Store(average)
+		turn.hold.Store(0)
+		turn.holdUp.Store(0)
+		turn.wary.Store(0)
+	}
+	t.Cleanup(func() { restart(before) })
+	restart(int64(average))
 }
 
 func note(took time.Duration) (c Chance) {
-	c = Chance{true, true}
+	c = Chance{yield: true, timed: true, counts: true}
 	c.note(time.Since(epoch), took)
 	return c
 }
 
 func TestYield_FewInAThrong(t *testing.T) {
-	const chances = 10 * throngEvery
+	const chances = 10 * countedEvery
 	setTurn(t, throngedFrom-1)
 	if n, timed := yields(chances); n != chances || timed != chances/timedEvery || Crowded() {
 		t.Errorf("%d of %d yield, %d timed", n, chances, timed)
 	}
 	setTurn(t, throngedFrom)
-	if n, timed := yields(chances); n != chances/throngEvery || timed != n || !Crowded() {
+	if n, timed := yields(chances); n != chances/countedEvery || timed != n || !Crowded() {
 		t.Errorf("%d of %d yield in a throng, %d timed", n, chances, timed)
 	}
 	refused := 0
@@ -67,7 +72,7 @@ func TestYield_Learns(t *testing.T) {
 	for range 4 * weight {
 		note(longest)
 	}
-	if n, _ := yields(throngEvery); n != 1 {
+	if n, _ := yields(countedEvery); n != 1 {
 		t.Error("long turns are no throng")
 	}
 	for range 4 * weight {
@@ -85,28 +90,45 @@ func TestYield_HeldUp(t *testing.T) {
 	if c := note(time.Hour); c.Yield() {
 		t.Error("another, after one that took too long")
 	}
-	if n, _ := yields(100 * throngEvery); n != 0 || !Crowded() {
+	if n, _ := yields(100 * countedEvery); n != 0 || !Crowded() {
 		t.Errorf("%d yield meanwhile", n)
 	}
 	turn.hold.Store(1) // the time is up
-	n, timed := yields(100 * throngEvery)
+	n, timed := yields(100 * countedEvery)
 	if n != 1 || timed != 1 {
 		t.Errorf("%d are to find out, %d timed", n, timed)
 	}
 	if note(tooLong); turn.hold.Load() < int64(time.Since(epoch)) {
 		t.Error("not held up again")
 	}
-	for _, took := range []time.Duration{tooLong, 3 * tooLong, time.Hour} {
-		c := Chance{true, true}
-		c.note(time.Second, took)
-		if hold := time.Duration(turn.hold.Load()); hold != time.Second+min(holdUp*took, maxHoldUp) {
-			t.Errorf("held up until %v after %v", hold, took)
+	for _, times := range []time.Duration{16, 32, 64, 64} {
+		c := Chance{}
+		c.note(time.Second, 3*tooLong)
+		if hold := time.Duration(turn.hold.Load()); hold != time.Second+times*3*tooLong {
+			t.Errorf("held up until %v, want %v times as long", hold, times)
 		}
 	}
+	note(time.Hour)
+	if left := time.Duration(turn.hold.Load()) - time.Since(epoch); left > maxHoldUp {
+		t.Errorf("held up for another %v", left)
+	}
+	average := turn.average.Load()
+	c := Chance{}
+	if c.note(0, longest); turn.average.Load() != average {
+		t.Error("one that is not of the average counts")
+	}
 	turn.average.Store(0)
-	note(time.Microsecond)
-	if n, _ := yields(timedEvery); n != timedEvery || Crowded() {
-		t.Error("held up for ever")
+	if n, timed := yields(timedEvery); n != timedEvery || timed != n || Crowded() {
+		t.Errorf("%d yield after a short one, %d timed", n, timed)
+	}
+	for range wariness {
+		note(0)
+	}
+	if n, timed := yields(timedEvery); n != timedEvery || timed != 1 {
+		t.Errorf("%d yield after some short ones, %d timed", n, timed)
+	}
+	if c.note(0, tooLong); turn.hold.Load() != int64(firstHoldUp*tooLong) {
+		t.Errorf("held up until %v the first time", time.Duration(turn.hold.Load()))
 	}
 }
 
