@@ -9,9 +9,9 @@ import (
 
 // turns is how many turns of the scheduler a worker lingers before it parks: somebody
 // who just got a result often has the next job, and waking a goroutine costs more than
-// looking. A worker with a thread of its own parks at once: to yield the processor is
+// looking. A worker with a thread of its own does not linger: to yield the processor is
 // to change threads, as parking is, and to keep it keeps it from whoever waits for the
-// job that has just ended.
+// job that has just ended. It dozes instead, see doze.go, or parks at once.
 const turns = 4
 
 // linger waits for a submission for so many turns at most, none if they take long now,
@@ -32,6 +32,9 @@ func (w *worker) linger(turns int) (left int) {
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
 func (w *worker) sleep(expires bool) (woken bool) {
+	if w.dozes && w.dozed() {
+		return true
+	}
 	if !expires {
 		<-w.wakeup
 		return true
