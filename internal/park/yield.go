@@ -21,7 +21,7 @@ import (
 // is enough to hold up all further ones; if the next takes so long again, for longer,
 // until they weigh little.
 const (
-	timedEvery   = 16                   // chances of who waits to yield, of which one is timed
+	timedEvery   = 8                    // chances of who waits to yield, of which one is timed
 	countedEvery = 64                   // chances, of which one counts for the average, and yields in a throng
 	throngedFrom = 5 * time.Microsecond // what a yield takes, on average, that is not worth it
 	longest      = 3 * throngedFrom     // what counts of one yield: a collection is no throng
@@ -31,7 +31,7 @@ const (
 	firstHoldUp = 4                // for how many times as long; for twice as many the next time
 	lastHoldUp  = 64               // but no more
 	maxHoldUp   = 5 * time.Second  // and for no longer
-	wariness    = 1000             // yields that are all timed after that; short ones may have been lucky
+	wariness    = 10_000           // yields that are all timed after that; short ones may have been lucky
 )
 
 // turn is what a yield takes lately. It is that of the process: who shares a processor
