@@ -44,12 +44,7 @@ func startReactor(b *testing.B) *reactor.Reactor {
 
 // A call to the loop's goroutine, and its value back, one after the other.
 func BenchmarkReactorRoundTrip(b *testing.B) {
-	r := startReactor(b)
-	against(b, func(n int) {
-		for range n {
-			must(b, reactor.RunInReactor(background, r, one))
-		}
-	}, channelPingPong(b), actorRoundTrip(b), gojaRoundTrip(b), swappedResults(b, 1))
+	against(b, reactorTrips(b), channelPingPong(b), actorRoundTrip(b), gojaRoundTrip(b), swappedResults(b, 1))
 }
 
 // Many calls before the first value is asked for.

@@ -29,11 +29,7 @@ func startPool(b *testing.B, cfg threadpool.Config) *threadpool.Pool {
 
 // A value from a goroutine of its own, waited for.
 func BenchmarkGoRoundTrip(b *testing.B) {
-	against(b, func(n int) {
-		for range n {
-			must(b, eventual.Go(background, one))
-		}
-	}, goRoundTrip(), contender{name: "go-chan-timer", run: func(n int) {
+	against(b, goTrips(b), goRoundTrip(), contender{name: "go-chan-timer", run: func(n int) {
 		for range n {
 			c := make(chan int, 1)
 			go func() { c <- 1 }()
@@ -62,12 +58,7 @@ func BenchmarkGoRoundTrip(b *testing.B) {
 
 // A value from a pool of as many workers as processors, waited for.
 func BenchmarkPoolRoundTrip(b *testing.B) {
-	p := startPool(b, threadpool.Config{Max: runtime.GOMAXPROCS(0)})
-	against(b, func(n int) {
-		for range n {
-			must(b, threadpool.DeferToThread(background, p, one))
-		}
-	}, goRoundTrip(), antsRoundTrip(b), pondRoundTrip(b), workerpoolRoundTrip(b))
+	against(b, poolTrips(b), goRoundTrip(), antsRoundTrip(b), pondRoundTrip(b), workerpoolRoundTrip(b))
 }
 
 // A thousand values from a pool, kept and then waited for.

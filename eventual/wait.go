@@ -45,7 +45,7 @@ func (c *core) wait(timeout time.Duration) error {
 	if resume != nil {
 		defer resume()
 	}
-	if timeout = c.assist(timeout); c.isDone() || c.yield() {
+	if timeout = c.assist(timeout); c.isDone() || !c.assists && c.yield() {
 		return nil
 	}
 	w := borrowWaiter(id)
@@ -103,7 +103,7 @@ func (c *core) waitContext(ctx context.Context) error {
 	if resume != nil {
 		defer resume()
 	}
-	if c.assist(math.MaxInt64); c.isDone() || c.yield() {
+	if c.assist(math.MaxInt64); c.isDone() || !c.assists && c.yield() {
 		return nil
 	}
 	w := borrowWaiter(id)

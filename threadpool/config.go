@@ -29,8 +29,10 @@ type Config struct {
 	// LockOSThread gives each worker an operating system thread of its own for its
 	// life: for libraries that keep state in the thread, such as graphics and some
 	// database drivers, and for CPUs and Nice. Handing one job to such a worker costs
-	// tens of microseconds, a hundred times as much as to a goroutine; a worker with a
-	// backlog takes several at once and pays for none. cgo alone does not need it.
+	// tens of microseconds, a hundred times as much as to a goroutine, and on Linux some
+	// microseconds while short jobs follow each other quickly and processors are free; a
+	// worker with a backlog takes several at once and pays for none. cgo alone does not
+	// need it.
 	LockOSThread bool
 	// CPUs are the processors that the workers' threads may run on. Needs
 	// LockOSThread; Linux only. Zero: all.

@@ -1,34 +1,40 @@
 package threadpool
 
 import (
-	"runtime"
 	"slices"
 	"time"
+
+	"github.com/trestle-go/trestle/internal/park"
 )
 
 // turns is how many turns of the scheduler a worker lingers before it parks: somebody
 // who just got a result often has the next job, and waking a goroutine costs more than
-// looking. A worker with a thread of its own parks at once: to yield the processor is
+// looking. A worker with a thread of its own does not linger: to yield the processor is
 // to change threads, as parking is, and to keep it keeps it from whoever waits for the
-// job that has just ended.
+// job that has just ended. It dozes instead, see doze.go, or parks at once.
 const turns = 4
 
-// linger waits for a submission for so many turns at most, and returns how many are
-// left. The bell spares those who submit a lock that is taken to find nothing.
+// linger waits for a submission for so many turns at most, none if they take long now,
+// and returns how many are left. The bell spares those who submit a lock that is taken to
+// find nothing.
 func (w *worker) linger(turns int) (left int) {
-	for left = turns; left > 0; {
-		runtime.Gosched()
+	w.naps++
+	chance := park.Draw(w.naps)
+	for left = turns; left > 0 && chance.Yield(); {
 		left--
 		if w.p.bell.Load() {
-			break
+			return left
 		}
 	}
-	return left
+	return 0
 }
 
 // sleep parks until somebody wakes the worker; it reports false when the idle
 // timeout struck first.
 func (w *worker) sleep(expires bool) (woken bool) {
+	if w.dozes && w.dozed() {
+		return true
+	}
 	if !expires {
 		<-w.wakeup
 		return true

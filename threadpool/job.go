@@ -16,6 +16,11 @@ type job[T any] struct {
 
 // newJob makes a job: what a worker is to do, and what its submitter gets.
 func newJob[T any](ctx context.Context, p *Pool, fn func(context.Context) (T, error)) (task, *eventual.Result[T]) {
+	if p.dozeFor > 0 {
+		j := &lockedJob[T]{job: job[T]{p: p, fn: fn}}
+		j.Init(ctx, j)
+		return j, j.Result()
+	}
 	if eventual.Plain(ctx) {
 		j := &plainJob[T]{job: job[T]{p: p, fn: fn}}
 		j.InitIn(&j.room, nil, p.life, j)

@@ -40,6 +40,8 @@ type Pool struct {
 	errStopped error
 	done       chan struct{} // closed when it has stopped and nothing runs
 	patience   int           // how many turns a worker that has nothing to do lingers before it is idle
+	dozeFor    time.Duration // how long an idle one dozes before it parks; see doze.go
+	brief      time.Duration // and what idle time makes it doze
 
 	_ [64]byte // what is above is read all the time
 
@@ -67,6 +69,7 @@ type Pool struct {
 	_ [64]byte // what follows is read, or written, by workers that do not hold mu
 
 	bell                atomic.Bool  // see listening; written with mu held
+	lag                 atomic.Int64 // how long somebody has looked for the result of a locked thread's job, too long or in vain; 0 if nobody has
 	lent                atomic.Int64 // workers that gave their slot while they wait; written with mu held
 	failed              atomic.Uint64
 	panicked, slow      atomic.Uint64
@@ -93,6 +96,9 @@ func New(cfg Config) (*Pool, error) {
 	}
 	if cfg.LockOSThread {
 		p.patience = 0
+		if canDoze {
+			p.dozeFor, p.brief = min(dozeFor, cfg.IdleTimeout), brief
+		}
 	}
 	p.life.Hold()
 	if !cfg.Stopped {

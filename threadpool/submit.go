@@ -99,8 +99,10 @@ func (p *Pool) submit(ctx context.Context, t task) error {
 	}
 	w := p.enqueueLocked(t)
 	p.mu.Unlock()
-	if w != nil {
-		w.wake()
+	if w != nil && w.wake() {
+		if j, ok := t.(interface{ rousedFor() }); ok {
+			j.rousedFor()
+		}
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ func (w *worker) look(linger bool) (e entry, found finding, expires bool, wake [
 		return e, over, false, append(wake, p.settleLocked()...)
 	}
 	w.idle = true
+	w.dozesLocked()
 	p.idle = append(p.idle, w)
 	return e, idle, p.stayingLocked() > p.min, wake
 }

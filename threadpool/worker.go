@@ -21,6 +21,10 @@ type worker struct {
 	wakeup chan struct{} // one slot; made by the worker's goroutine's creator
 	timer  *time.Timer   // of the idle timeout; owned by the worker
 
+	// Those who wake it touch these.
+	doze     atomic.Uint32 // see dozing
+	rousedAt atomic.Int64  // when somebody was about to rouse it from its doze
+
 	// Guarded by p.mu. The worker may read id and hook, which nobody else writes.
 	id       int64  // of its goroutine
 	slot     bool   // it holds a slot
@@ -40,12 +44,26 @@ type worker struct {
 	stale    bool          // it has not been read since the last job began
 	quick    bool          // its last jobs were short
 	returned uint64        // calls, of the job that runs
+	naps     uint32        // how often it has lingered
+	rest
 
 	succeeded atomic.Uint64 // jobs with a result; of this worker, so that workers do not write to one place
 	hand      hand
 }
 
-func (w *worker) wake() { w.wakeup <- struct{}{} }
+// wake is called once for each time that the worker was taken from the idle, or has waited
+// for a slot. It reports whether the worker was dozing.
+func (w *worker) wake() (roused bool) {
+	if w.doze.Load() == dozing {
+		w.rousedAt.Store(int64(w.p.clock()))
+		if w.doze.CompareAndSwap(dozing, awake) {
+			rouse(&w.doze)
+			return true
+		}
+	}
+	w.wakeup <- struct{}{}
+	return false
+}
 
 // main is the worker's goroutine. If a job ends it with Goexit, another goroutine
 // goes on in its place, with the same slot.
@@ -246,7 +264,7 @@ func (w *worker) next() (e entry, ok bool) {
 				return entry{}, false
 			}
 			patience = w.p.patience
-			w.now = w.p.clock()
+			w.idled()
 		}
 	}
 }
