@@ -268,7 +268,10 @@ func (s *swapped) call(f func()) error {
 }
 
 func (s *swapped) post(t swappedTask) {
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		runtime.Gosched() // cheaper than to sleep on it, where there are many
+		s.mu.Lock()
+	}
 	s.tasks = append(s.tasks, t)
 	wake := s.parked
 	s.parked = false

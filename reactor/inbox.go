@@ -42,7 +42,7 @@ func (r *Reactor) post(t task) bool {
 		return r.postLocal(t)
 	}
 	in := &r.inbox
-	in.mu.Lock()
+	in.lock()
 	if in.closed {
 		in.mu.Unlock()
 		return false
@@ -57,6 +57,19 @@ func (r *Reactor) post(t task) bool {
 		wake <- struct{}{}
 	}
 	return true
+}
+
+// lock is mu.Lock for those who submit. Where many do, on processors that all have
+// more of them to run, the lock is taken now and then, and to sleep on it would cost
+// the one who has it, too: it would have to wake the other. A turn of the scheduler
+// later it is free.
+func (in *inbox) lock() {
+	if in.mu.TryLock() {
+		return
+	}
+	chance := park.DrawAny()
+	chance.Yield()
+	in.mu.Lock()
 }
 
 func (r *Reactor) beginBatchLocked() {

@@ -182,8 +182,24 @@ func TestReactor_R13_StallIsReportedWhileItStalls(t *testing.T) {
 		}
 		close(release)
 		wait(t, co)
+		// In a callback while a coroutine waits, it is the callback's again.
+		waiting := reactor.Inline(context.Background(), r, func(co *reactor.Co) (int, error) { return 1, co.Sleep(20 * threshold) })
+		release = make(chan struct{})
+		_ = r.Call(func() { holdUpAgain(release) })
+		time.Sleep(10 * threshold)
+		if !strings.Contains(log.String(), "holdUpAgain") {
+			t.Errorf("not reported: %s", log)
+		}
+		close(release)
+		wait(t, waiting)
+		if n := r.Stats().Stalls; n != 3 {
+			t.Errorf("%d stalls counted", n)
+		}
 	})
 }
+
+//go:noinline
+func holdUpAgain(release chan struct{}) { <-release }
 
 //go:noinline
 func holdUp(release chan struct{}) { <-release }

@@ -48,6 +48,7 @@ var rows = []row{
 	{"Await of a fired Deferred", "AwaitFired/vs=iter.Pull-step", []limit{nanos(10)}},
 	{"Await of one that fires in the next turn", "AwaitUnfired/vs=iter.Pull-step", []limit{ratio(1.25)}},
 	{"", "AwaitUnfired/vs=bare-step", nil},
+	{"what Await adds to that step", "AwaitUnfiredItself/vs=iter.Pull-step", nil},
 	{"coroutine from start to value", "Inline/vs=iter.Pull", nil},
 	{"eventual.Go and back", "GoRoundTrip/vs=go-chan", nil},
 	{"", "GoRoundTrip/vs=go-chan-timer", nil},
