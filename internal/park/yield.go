@@ -105,17 +105,18 @@ func (c *Chance) note(now, took time.Duration) {
 		before := turn.average.Load()
 		turn.average.Store(before + (int64(min(took, longest))-before)/weight)
 	}
-	switch {
-	case took >= tooLong:
+	if took >= tooLong {
 		times := min(max(2*turn.holdUp.Load(), firstHoldUp), lastHoldUp)
 		turn.holdUp.Store(times)
 		turn.wary.Store(wariness)
 		turn.hold.Store(int64(now + min(time.Duration(times)*took, maxHoldUp)))
 		c.yield = false // so would the next be
-	case turn.wary.Load() > 0:
+		return
+	}
+	if turn.hold.Load() != 0 {
 		turn.hold.Store(0)
-		if turn.wary.Add(-1) == 0 {
-			turn.holdUp.Store(0)
-		}
+	}
+	if turn.wary.Load() > 0 && turn.wary.Add(-1) == 0 {
+		turn.holdUp.Store(0)
 	}
 }
