@@ -22,14 +22,14 @@ type descriptors struct {
 
 func (d *descriptors) takeFD() (int, error) {
 	switch {
-	case len(d.fds) > 0:
-		fd := d.fds[0]
-		d.fds = d.fds[1:]
-		return fd, nil
-	case d.lost:
+	case d.lost: // what is there may belong to another frame
 		return -1, errNoRoomForFD
+	case len(d.fds) == 0:
+		return -1, errNoFD
 	}
-	return -1, errNoFD
+	fd := d.fds[0]
+	d.fds = d.fds[1:]
+	return fd, nil
 }
 
 // drop closes those that nobody took.

@@ -18,6 +18,7 @@ type jobContext struct {
 	real   context.Context         // made by asked; nil until then
 	cancel context.CancelCauseFunc // of real, and stops its timer
 	over   bool
+	late   bool  // its deadline had passed then
 	cause  error // of over
 }
 
@@ -29,7 +30,7 @@ func (c *jobContext) asked() context.Context {
 		return c.real
 	}
 	parent, stop := context.Background(), func() {}
-	if !c.deadline.IsZero() && !c.over {
+	if !c.deadline.IsZero() && (!c.over || c.late) {
 		parent, stop = context.WithDeadline(parent, c.deadline)
 	}
 	ctx, cancel := context.WithCancelCause(parent)
@@ -49,6 +50,7 @@ func (c *jobContext) end(cause error) {
 		return
 	}
 	c.over, c.cause = true, cause
+	c.late = !c.deadline.IsZero() && !time.Now().Before(c.deadline)
 	if c.cancel != nil {
 		c.cancel(cause)
 	}

@@ -62,6 +62,9 @@ type rest struct {
 // would keep a single processor from whoever is to send the next job.
 func (w *worker) dozesLocked() {
 	w.dozes = w.brief && w.quick && !w.late() && w.now >= w.resume && runtime.GOMAXPROCS(0) > 1
+	if w.debt > mayOwe && w.now >= w.resume {
+		w.debt = mayOwe // what was more has been paid by parking
+	}
 	if w.dozes {
 		w.doze.Store(dozing)
 	}
@@ -132,12 +135,9 @@ func (j *lockedJob[T]) AssistWait(timeout time.Duration) {
 		return
 	}
 	long := min(haste, timeout)
-	if park.Crowded() {
-		long = 0
-	}
+	chance := park.DrawAny()
 	begun, took := time.Now(), time.Duration(0)
-	for n := 0; n < glances && took < long && !j.Settled(); n++ {
-		runtime.Gosched()
+	for n := 0; n < glances && took < long && !j.Settled() && chance.Yield(); n++ {
 		took = time.Since(begun)
 	}
 	if took >= 2*haste || !j.Settled() {

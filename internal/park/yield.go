@@ -47,14 +47,12 @@ var turn struct {
 
 var epoch = time.Now()
 
-// Crowded reports whether a turn of the scheduler takes long now.
-func Crowded() bool { return turn.hold.Load() != 0 || turn.average.Load() >= int64(throngedFrom) }
-
 // Chance is what somebody who is about to park may do first.
 type Chance struct {
 	yield  bool
 	timed  bool // the next
 	counts bool // for the average
+	probes bool // finds out whether all are still to be held up
 }
 
 // Draw returns the chance of a loop or worker, whose n is how many it has had.
@@ -66,13 +64,13 @@ func DrawAny() Chance { return draw(rand.Uint32(), timedEvery) }
 func draw(n, timedEvery uint32) Chance {
 	if hold := turn.hold.Load(); hold != 0 {
 		probes := mayProbe(hold)
-		return Chance{yield: probes, timed: probes}
+		return Chance{yield: probes, timed: probes, probes: probes}
 	}
 	counts := n%countedEvery == 0
 	if turn.average.Load() >= int64(throngedFrom) {
-		return Chance{counts, counts, counts}
+		return Chance{yield: counts, timed: counts, counts: counts}
 	}
-	return Chance{true, n%timedEvery == 0 || turn.wary.Load() > 0, counts}
+	return Chance{yield: true, timed: n%timedEvery == 0 || turn.wary.Load() > 0, counts: counts}
 }
 
 // mayProbe lets one yield find out whether others may again.
@@ -106,11 +104,14 @@ func (c *Chance) note(now, took time.Duration) {
 		turn.average.Store(before + (int64(min(took, longest))-before)/weight)
 	}
 	if took >= tooLong {
+		c.yield = false // so would the next be
+		if !c.probes && turn.hold.Load() != 0 {
+			return // the same stall, which another has told of
+		}
 		times := min(max(2*turn.holdUp.Load(), firstHoldUp), lastHoldUp)
 		turn.holdUp.Store(times)
 		turn.wary.Store(wariness)
 		turn.hold.Store(int64(now + min(time.Duration(times)*took, maxHoldUp)))
-		c.yield = false // so would the next be
 		return
 	}
 	if turn.hold.Load() != 0 {

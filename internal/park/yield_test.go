@@ -33,7 +33,7 @@ func setTurn(t *testing.T, average time.Duration) {
 }
 
 func note(took time.Duration) (c Chance) {
-	c = Chance{yield: true, timed: true, counts: true}
+	c = Chance{yield: true, timed: true, counts: true, probes: true}
 	c.note(time.Since(epoch), took)
 	return c
 }
@@ -41,11 +41,11 @@ func note(took time.Duration) (c Chance) {
 func TestYield_FewInAThrong(t *testing.T) {
 	const chances = 10 * countedEvery
 	setTurn(t, throngedFrom-1)
-	if n, timed := yields(chances); n != chances || timed != chances/timedEvery || Crowded() {
+	if n, timed := yields(chances); n != chances || timed != chances/timedEvery {
 		t.Errorf("%d of %d yield, %d timed", n, chances, timed)
 	}
 	setTurn(t, throngedFrom)
-	if n, timed := yields(chances); n != chances/countedEvery || timed != n || !Crowded() {
+	if n, timed := yields(chances); n != chances/countedEvery || timed != n {
 		t.Errorf("%d of %d yield in a throng, %d timed", n, chances, timed)
 	}
 	refused := 0
@@ -90,7 +90,7 @@ func TestYield_HeldUp(t *testing.T) {
 	if c := note(time.Hour); c.Yield() {
 		t.Error("another, after one that took too long")
 	}
-	if n, _ := yields(100 * countedEvery); n != 0 || !Crowded() {
+	if n, _ := yields(100 * countedEvery); n != 0 {
 		t.Errorf("%d yield meanwhile", n)
 	}
 	turn.hold.Store(1) // the time is up
@@ -98,15 +98,21 @@ func TestYield_HeldUp(t *testing.T) {
 	if n != 1 || timed != 1 {
 		t.Errorf("%d are to find out, %d timed", n, timed)
 	}
-	if note(tooLong); turn.hold.Load() < int64(time.Since(epoch)) {
+	before := time.Since(epoch)
+	if note(tooLong); turn.hold.Load() < int64(before) {
 		t.Error("not held up again")
 	}
 	for _, times := range []time.Duration{16, 32, 64, 64} {
-		c := Chance{}
+		c := Chance{probes: true}
 		c.note(time.Second, 3*tooLong)
 		if hold := time.Duration(turn.hold.Load()); hold != time.Second+times*3*tooLong {
 			t.Errorf("held up until %v, want %v times as long", hold, times)
 		}
+	}
+	hold := turn.hold.Load()
+	other := Chance{yield: true}
+	if other.note(time.Minute, time.Hour); turn.hold.Load() != hold || other.yield {
+		t.Error("one stall counts twice")
 	}
 	note(time.Hour)
 	if left := time.Duration(turn.hold.Load()) - time.Since(epoch); left > maxHoldUp {
@@ -118,7 +124,7 @@ func TestYield_HeldUp(t *testing.T) {
 		t.Error("one that is not of the average counts")
 	}
 	turn.average.Store(0)
-	if n, timed := yields(timedEvery); n != timedEvery || timed != n || Crowded() {
+	if n, timed := yields(timedEvery); n != timedEvery || timed != n {
 		t.Errorf("%d yield after a short one, %d timed", n, timed)
 	}
 	for range wariness {
