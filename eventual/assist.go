@@ -9,8 +9,8 @@ type assistant interface {
 	// AssistWait is called by a goroutine that is about to wait, no longer than timeout,
 	// if no function was given to OnDone. It may block, for no longer than that and a
 	// few milliseconds, and settle the result; functions that are given to OnDone
-	// meanwhile are called on this goroutine then. If the result is not there afterwards
-	// the goroutine parks at once: whether to yield before is for AssistWait to know.
+	// meanwhile are called on this goroutine then. Nobody who waits for such work yields
+	// besides: it takes longer than that.
 	AssistWait(timeout time.Duration)
 }
 

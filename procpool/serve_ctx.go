@@ -60,6 +60,9 @@ func (c *jobContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadli
 func (c *jobContext) Done() <-chan struct{}       { return c.asked().Done() }
 func (c *jobContext) Err() error                  { return c.asked().Err() }
 
+// String spares who prints it a look at what others write.
+func (c *jobContext) String() string { return "procpool.jobContext" }
+
 func (c *jobContext) Value(key any) any {
 	if key == (runKey{}) {
 		return c.run

@@ -3,6 +3,8 @@ package procpool
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +53,9 @@ func TestJobContext_Derived(t *testing.T) {
 	defer stop()
 	if j, err := runOf(child, "Test"); err != nil || j != c.run {
 		t.Errorf("the job of a derived ctx: %v, %v", j, err)
+	}
+	if s := fmt.Sprint(child); !strings.HasPrefix(s, "procpool.jobContext.WithValue(") {
+		t.Errorf("it prints as %q", s)
 	}
 	if got := child.Value("unknown"); got != nil {
 		t.Errorf("a value that nobody has set: %v", got)

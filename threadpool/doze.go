@@ -2,6 +2,7 @@ package threadpool
 
 import (
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/trestle-go/trestle/internal/park"
@@ -17,6 +18,11 @@ import (
 // testing/synctest bubble is real time. It is so long because the kernel's clock tick
 // comes sooner: a timer that is the next to expire costs more than what is won.
 const dozeFor = 10 * time.Millisecond
+
+// starts is how often a doze begins again that was ended early: by a call that was meant to
+// rouse the worker from the last one, or by a signal. It is counted because the clock of a
+// bubble stands still.
+const starts = 4
 
 // brief is for how short a time a worker may have had nothing to do, or may have been
 // kept from going on, for a doze to pay: being woken takes so long.
@@ -93,7 +99,7 @@ func (w *worker) idled() {
 // dozed waits a moment for somebody to wake the worker; it reports false when nobody has.
 func (w *worker) dozed() (woken bool) {
 	p := w.p
-	for w.doze.Load() == dozing && drowse(&w.doze, dozing, p.dozeFor) { // a call may rouse it that was meant to end the last doze
+	for n := 0; n < starts && w.doze.Load() == dozing && drowse(&w.doze, dozing, p.dozeFor); n++ {
 	}
 	woken = !w.doze.CompareAndSwap(dozing, awake)
 	now := p.clock()
@@ -123,15 +129,15 @@ func (w *worker) lost(took time.Duration) {
 // lockedJob is a job for a worker with a thread of its own, which dozes.
 type lockedJob[T any] struct {
 	job[T]
-	roused bool // a thread for it, from a doze; written before its submitter has its result
+	roused atomic.Bool // a thread for it, from a doze, and nobody has looked since
 }
 
-// AssistWait is called by whoever is about to wait for the result. It looks for it for
-// a while if a thread was roused for it from a doze, and so will have it soon. The worker
+// AssistWait is called by whoever is about to wait for the result. The first looks for it
+// for a while if a thread was roused for it from a doze, and so will have it soon. The worker
 // is told if that was in vain: somebody who has parked is woken on the worker's own
 // processor, which it is not to keep while it dozes.
 func (j *lockedJob[T]) AssistWait(timeout time.Duration) {
-	if !j.roused {
+	if !j.roused.Swap(false) {
 		return
 	}
 	long := min(haste, timeout)
@@ -145,4 +151,4 @@ func (j *lockedJob[T]) AssistWait(timeout time.Duration) {
 	}
 }
 
-func (j *lockedJob[T]) rousedFor() { j.roused = true }
+func (j *lockedJob[T]) rousedFor() { j.roused.Store(true) }

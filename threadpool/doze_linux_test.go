@@ -159,13 +159,17 @@ func TestPool_T10_LooksForTheResult(t *testing.T) {
 	if err := p.submit(context.Background(), j); err != nil {
 		t.Fatal(err)
 	}
-	if !j.(*lockedJob[int]).roused {
+	if !j.(*lockedJob[int]).roused.Load() {
 		t.Error("not roused")
 	}
 	if _, err := res.Wait(time.Nanosecond); !errors.Is(err, eventual.ErrTimeout) || p.lag.Load() == 0 {
 		t.Errorf("%v, lag %d", err, p.lag.Load())
 	}
 	p.lag.Store(0)
+	if _, err := res.Wait(time.Nanosecond); !errors.Is(err, eventual.ErrTimeout) || p.lag.Load() != 0 {
+		t.Errorf("who asks again looks again: %v, lag %d", err, p.lag.Load())
+	}
+	j.(*lockedJob[int]).rousedFor()
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { // ends once the worker has been told
 		defer cancel()
@@ -180,7 +184,7 @@ func TestPool_T10_LooksForTheResult(t *testing.T) {
 	if err := p.submit(context.Background(), next); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := nextRes.Wait(time.Nanosecond); !errors.Is(err, eventual.ErrTimeout) || next.(*lockedJob[int]).roused || p.lag.Load() != 0 {
+	if _, err := nextRes.Wait(time.Nanosecond); !errors.Is(err, eventual.ErrTimeout) || next.(*lockedJob[int]).roused.Load() || p.lag.Load() != 0 {
 		t.Errorf("a job that nobody was roused for: %v, lag %d", err, p.lag.Load())
 	}
 	close(release)
