@@ -11,6 +11,7 @@ import (
 // Scope is whose threads may sleep on a word: both sides have to name the same.
 type Scope uintptr
 
+// The scopes there are.
 const (
 	Shared  Scope = 0   // of all processes that have its memory
 	Private Scope = 128 // of this process only, which costs less
